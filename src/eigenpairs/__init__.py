@@ -1,0 +1,66 @@
+"""Pairs in, eigenpairs out: exact optima of self-supervised objectives on your own pairs.
+
+>>> import numpy as np, eigenpairs as ep
+>>> X = np.random.default_rng(0).standard_normal((200, 10))
+>>> X[100:, :3] = X[:100, :3]                                     # rows i and i + 100 share three columns
+>>> spec = ep.spectrum(X, ep.Relation.from_views(100, 2))         # the one expensive step
+>>> spec.rho.shape, spec.rho[:3].round(6)
+((10,), array([1., 1., 1.]))
+>>> Z = spec.embed(ep.VICReg(), n_components=3).transform(X)      # every objective, for free
+>>> Z.shape
+(200, 3)
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from eigenpairs.features import Free, Linear
+from eigenpairs.objective import BarlowTwins, Optimum, SpectralContrastive, VICReg, Whitening
+from eigenpairs.relation import Relation
+from eigenpairs.spectrum.embedding import Embedding
+from eigenpairs.spectrum.solve import spectrum
+from eigenpairs.spectrum.spectrum import Spectrum
+from eigenpairs.storage import load, save
+
+if TYPE_CHECKING:
+    from eigenpairs.estimator import SpectralSSL
+
+try:
+    __version__ = _version("eigenpairs")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0+unknown"
+
+_ON_FIRST_USE = {"SpectralSSL": "eigenpairs.estimator"}
+"""Names whose import pulls in something slow (scikit-learn takes longer than everything else together)."""
+
+__all__ = [
+    "BarlowTwins",
+    "Embedding",
+    "Free",
+    "Linear",
+    "Optimum",
+    "Relation",
+    "SpectralContrastive",
+    "SpectralSSL",
+    "Spectrum",
+    "VICReg",
+    "Whitening",
+    "load",
+    "save",
+    "spectrum",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        from importlib import import_module
+
+        return getattr(import_module(_ON_FIRST_USE[name]), name)
+    raise AttributeError(f"module 'eigenpairs' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

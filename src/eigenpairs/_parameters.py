@@ -1,0 +1,38 @@
+"""Value objects with named parameters, in the shape scikit-learn's clone and grid search expect."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+
+class Parameters:
+    """Base of the dataclasses whose fields are hyper-parameters.
+
+    `get_params` and `set_params` follow scikit-learn, so that ``objective__invariance`` can be searched, without
+    importing scikit-learn. Values are stored as given and checked by `validate` when made or changed.
+    """
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Raise ValueError or TypeError for a parameter that is not allowed."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name (`deep` is accepted for scikit-learn; parameters here are plain values)."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def set_params(self, **params: Any) -> Any:
+        """Change parameters by name; returns self. Nothing changes if one of them is not allowed."""
+        known = self.get_params()
+        for name in params:
+            if name not in known:
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
+        try:
+            vars(self).update(params)
+            self.validate()
+        except (ValueError, TypeError):
+            vars(self).update(known)
+            raise
+        return self

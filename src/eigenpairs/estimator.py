@@ -1,0 +1,194 @@
+"""`SpectralSSL`: the scikit-learn face. Pipelines, grid search, set_output and metadata routing work as usual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from eigenpairs._validate import one_of, whole_number
+from eigenpairs.features import Features, Free, Linear
+from eigenpairs.objective import Objective, VICReg
+from eigenpairs.relation import Relation
+from eigenpairs.spectrum.embedding import Embedding
+from eigenpairs.spectrum.solve import spectrum, spectrum_of_sums
+from eigenpairs.spectrum.spectrum import Spectrum, pair_correlations
+from eigenpairs.spectrum.sums import PairSums, pair_sums
+
+POSITIVES = ("neighbors", "labels")
+MODES_KEPT = 256
+"""Modes held beyond those the embedding needs, so that other objectives can be tried on `spectrum_`."""
+
+
+class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """The exact optimum of a self-supervised objective on your pairs, as a transformer.
+
+    Parameters
+    ----------
+    objective : Objective, default VICReg()
+    features : Features, default Linear()
+        The class of functions. `Free` has no value for new rows and is refused; use `ep.spectrum` for it.
+    n_components : int, default 64
+        Output columns; reduced with a warning to the rank of the class.
+    positives : "neighbors" or "labels", default "neighbors"
+        Which pairs to use when `fit` is given neither `relation` nor `groups`: 15 nearest neighbours in X, or rows
+        of the same label y.
+    random_state : int, optional
+        Seed for whatever is random in the class of functions.
+
+    Attributes
+    ----------
+    spectrum_ : Spectrum
+    embedding_ : Embedding
+    optimum_ : Optimum
+        Gains, loss and proof status.
+    n_components_ : int
+    components_ : (n_components_, n_features_in_)
+        With `Linear`: ``transform(X) == (X - mean_) @ components_.T``.
+    mean_ : (n_features_in_,)
+        With `Linear`: mean of the rows that have a partner, weighted by degree.
+
+    Notes
+    -----
+    Splitting rows at random separates partners. Cross-validate with a group splitter (``GroupKFold`` and `groups`),
+    which keeps the views of one source on one side. `relation` and `groups` are requested by `fit`, `partial_fit` and
+    `score` by default when metadata routing is enabled.
+
+    Examples
+    --------
+    >>> import numpy as np, eigenpairs as ep
+    >>> rng = np.random.default_rng(0)
+    >>> source = rng.standard_normal((100, 5))
+    >>> X = np.concatenate([source, source + 0.1 * rng.standard_normal((100, 5))])
+    >>> est = ep.SpectralSSL(n_components=2).fit(X, groups=np.tile(np.arange(100), 2))
+    >>> est.transform(X).shape
+    (200, 2)
+    """
+
+    __metadata_request__fit = {"relation": True, "groups": True}  # noqa: RUF012 (read by scikit-learn by this name)
+    __metadata_request__partial_fit = {"relation": True, "groups": True}  # noqa: RUF012
+    __metadata_request__score = {"relation": True, "groups": True}  # noqa: RUF012
+
+    def __init__(
+        self,
+        objective: Objective | None = None,
+        features: Features | None = None,
+        n_components: int = 64,
+        positives: str = "neighbors",
+        random_state: int | None = None,
+    ):
+        self.objective = objective
+        self.features = features
+        self.n_components = n_components
+        self.positives = positives
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> SpectralSSL:
+        """Solve for the optimum on the pairs of `relation`, else of `groups`, else as `positives` says.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+        y : (n_samples,), optional
+            Ignored unless positives="labels"; -1 marks an unlabelled row.
+        relation : Relation, optional
+            An explicit relation wins over everything else.
+        groups : (n_samples,), optional
+            Equal ids are positives, -1 is alone.
+        """
+        X, relation = self._checked(X, y, relation, groups, reset=True)
+        wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
+        spec = spectrum(X, relation, self._features(), wanted, random_state=self.random_state or 0)
+        spec.fitted = None  # an estimator does not hold on to its training data
+        self._sums = None
+        return self._hold(self._embed(spec))
+
+    def partial_fit(
+        self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None
+    ) -> SpectralSSL:
+        """Add the pairs among a batch of rows and solve again: moments are sums, so nothing is forgotten.
+
+        Partners must arrive in the same batch.
+        """
+        first = getattr(self, "_sums", None) is None
+        X, relation = self._checked(X, y, relation, groups, reset=first)
+        features = self._features()
+        feature_map = features.fitted(X)
+        batch = pair_sums(X, feature_map, relation)
+        held: PairSums = batch if first else self._sums + batch
+        n_samples = relation.n_samples + (0 if first else self.spectrum_.n_samples)
+        wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
+        spec = spectrum_of_sums(held, features, feature_map, wanted, "pairs", n_samples)
+        self._sums = held
+        return self._hold(self._embed(spec))
+
+    def transform(self, X: Any) -> Any:
+        """(n, n_components_) embedding of rows X; float32 stays float32."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self.embedding_.transform(X)[:, self._constants :]
+
+    def score(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> float:
+        """Sum over the kept modes of their correlation across the pairs of X: the convention of CCA."""
+        check_is_fitted(self)
+        X, relation = self._checked(X, y, relation, groups, reset=False)
+        kept = np.flatnonzero(self.optimum_.gains > 0)
+        modes = np.asarray(self.spectrum_.transform(X), dtype=np.float64)[:, kept]
+        return float(pair_correlations(modes, relation).sum())
+
+    def _checked(
+        self, X: Any, y: Any, relation: Relation | None, groups: Any, reset: bool
+    ) -> tuple[Any, Relation]:
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, reset=reset)
+        if relation is not None:
+            if relation.n_samples != len(X):
+                raise ValueError(f"relation has {relation.n_samples} rows and X has {len(X)}; give one row per sample")
+            return X, relation
+        if groups is not None:
+            relation = Relation.from_groups(groups)
+            if relation.n_samples != len(X):
+                raise ValueError(f"groups has {relation.n_samples} ids and X has {len(X)} rows; give one id per row")
+            return X, relation
+        if one_of(self.positives, "positives", POSITIVES) == "neighbors":
+            return X, Relation.from_neighbors(X, min(15, len(X) - 1))
+        if y is None:
+            raise ValueError("positives='labels' requires y to be passed, but the target y is None")
+        relation = Relation.from_labels(y)
+        if relation.n_samples != len(X):
+            raise ValueError(f"y has {relation.n_samples} labels and X has {len(X)} rows; give one label per row")
+        return X, relation
+
+    def _features(self) -> Features:
+        features = Linear() if self.features is None else self.features
+        if isinstance(features, Free):
+            raise ValueError("features=Free() cannot transform new rows; use ep.spectrum(None, relation, features=ep.Free())")
+        return features
+
+    def _embed(self, spec: Spectrum) -> Embedding:
+        objective = VICReg() if self.objective is None else self.objective
+        # The constant column of an objective that does not centre is not passed on, so it comes on top.
+        return spec.embed(objective, self.n_components + (0 if objective.centred else 1))
+
+    def _hold(self, embedding: Embedding, feature_names: list[str] | None = None) -> SpectralSSL:
+        self.embedding_, self.spectrum_, self.optimum_ = embedding, embedding.spectrum, embedding.optimum
+        self.n_components_ = self._n_features_out = embedding.n_components - self._constants
+        if embedding.spectrum.feature_map is not None:
+            self.n_features_in_ = embedding.spectrum.feature_map.n_inputs
+        if feature_names is not None:
+            self.feature_names_in_ = np.asarray(feature_names, dtype=object)
+        if isinstance(embedding.spectrum.features, Linear):
+            self.mean_ = embedding.spectrum.mean
+            self.components_ = embedding.components[self._constants :]
+        return self
+
+    @property
+    def _constants(self) -> int:
+        return int(self.optimum_.constant > 0)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = self.positives == "labels"
+        return tags

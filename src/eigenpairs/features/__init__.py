@@ -1,0 +1,10 @@
+"""Hypothesis classes: which functions of the data may be learned."""
+
+from eigenpairs.features.base import FeatureMap, Features
+from eigenpairs.features.free import Free
+from eigenpairs.features.linear import Linear
+
+FEATURES: dict[str, type[Features]] = {kind.__name__: kind for kind in (Free, Linear)}
+"""The classes that models on disk may name."""
+
+__all__ = ["FEATURES", "FeatureMap", "Features", "Free", "Linear"]

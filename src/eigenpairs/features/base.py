@@ -1,0 +1,52 @@
+"""The seam between data and spectrum: a hypothesis class is a chunked map x -> Phi(x)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from eigenpairs._arrays import to_numpy
+from eigenpairs._parameters import Parameters
+
+
+class Features(Parameters, ABC):
+    """A linear span of functions of the data, given by its columns Phi(x).
+
+    To add a class: subclass this as a dataclass, implement `fitted` (look at the data once, return a
+    `FeatureMap`), `restored` (the same map back from its arrays), and
+    list it in `eigenpairs.features.FEATURES` so that models can be saved and loaded.
+    """
+
+    ridge: float = 0.0
+
+    @abstractmethod
+    def fitted(self, X: Any) -> FeatureMap:
+        """The map for this data: number of columns, landmarks and the like."""
+
+    @abstractmethod
+    def restored(self, n_inputs: int, state: dict[str, np.ndarray]) -> FeatureMap:
+        """The map whose `FeatureMap.state` was `state`."""
+
+
+class FeatureMap(ABC):
+    """x -> Phi(x), applied to one chunk of rows at a time."""
+
+    n_inputs: int
+    n_columns: int
+
+    @abstractmethod
+    def __call__(self, chunk: np.ndarray) -> np.ndarray:
+        """Phi of the rows `chunk` (n, n_inputs) as a real array (n, n_columns)."""
+
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """The arrays that `Features.restored` needs to rebuild this map."""
+
+
+def read_rows(X: Any, rows: np.ndarray) -> np.ndarray:
+    """Rows of an array, memmap or tensor as numpy; consecutive rows by a slice, which needs no copy."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return to_numpy(X[int(rows[0]) : int(rows[-1]) + 1])
+    return to_numpy(X[rows])

@@ -1,0 +1,53 @@
+"""`Linear`: affine functions of the columns of X."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eigenpairs._validate import real_number, table
+from eigenpairs.features.base import FeatureMap, Features
+
+
+@dataclass
+class Linear(Features):
+    """Phi(x) = x: linear SSL, which is LDA, CCA or locality preserving projections depending on the pairs.
+
+    Parameters
+    ----------
+    ridge : float, default 0
+        Added to the second moments, relative to their mean eigenvalue trace(S)/D. It shrinks directions of small
+        variance, which is what keeps a fit on few rows from finding pairs' noise.
+
+    Examples
+    --------
+    >>> import eigenpairs as ep
+    >>> ep.Linear(ridge=1e-3)
+    Linear(ridge=0.001)
+    """
+
+    ridge: float = 0.0
+
+    def validate(self) -> None:
+        real_number(self.ridge, "ridge", 0.0)
+
+    def fitted(self, X: Any) -> LinearMap:
+        return LinearMap(table(X, "X").shape[1])
+
+    def restored(self, n_inputs: int, state: dict[str, np.ndarray]) -> LinearMap:
+        return LinearMap(n_inputs)
+
+
+class LinearMap(FeatureMap):
+    """The identity on columns."""
+
+    def __init__(self, n_inputs: int):
+        self.n_inputs = self.n_columns = n_inputs
+
+    def __call__(self, chunk: np.ndarray) -> np.ndarray:
+        return chunk
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}

@@ -1,0 +1,142 @@
+"""The few statistics of an embedding that objectives are made of, from rows or from the spectrum.
+
+A loss is written once, on these statistics. `BatchMoments` takes them from rows Z and a relation (numpy, or torch
+with gradients); `PopulationMoments` from a linear map of the modes, where expectations are exact.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from eigenpairs._arrays import Array, at_least_float32, like, namespace
+
+
+class BatchMoments:
+    """Moments of rows Z (n, K) pooled over all rows with the relation's marginal pi_i = d_i / sum(d).
+
+    float16 and bfloat16 rows are raised to float32 first: sums of thousands of squares do not fit in them.
+    """
+
+    def __init__(self, Z: Array, G: Any):
+        if len(Z.shape) != 2:
+            raise ValueError(f"Z has shape {tuple(Z.shape)}; give one row per sample, shape (n_samples, K)")
+        if Z.shape[0] != G.n_samples:
+            raise ValueError(f"Z has {Z.shape[0]} rows and the relation {G.n_samples}; give one row per sample")
+        if not G.total > 0:
+            raise ValueError("the relation holds no pair among these rows, so the loss is undefined")
+        self.Z, self.G = at_least_float32(Z), G
+        self.width = Z.shape[1]
+        self.namespace = namespace(self.Z)
+
+    @cached_property
+    def _marginal(self) -> Array | None:
+        """(n, 1) pi, or None when it is 1/n for every row."""
+        if self.G.uniform:
+            return None
+        return like(self.G.degrees / self.G.total, self.Z, self.Z.dtype)[:, None]
+
+    def _weighted(self, rows: Array) -> Array:
+        return rows / rows.shape[0] if self._marginal is None else rows * self._marginal
+
+    @cached_property
+    def mean(self) -> Array:
+        """(K,) E[z]."""
+        if self._marginal is None:
+            return self.namespace.mean(self.Z, axis=0)
+        return self.namespace.sum(self.Z * self._marginal, axis=0)
+
+    @cached_property
+    def centred(self) -> Array:
+        """(n, K) z - E[z]."""
+        return self.Z - self.mean
+
+    @cached_property
+    def covariance(self) -> Array:
+        """(K, K) Cov(z)."""
+        return self.centred.T @ self._weighted(self.centred)
+
+    @cached_property
+    def variance(self) -> Array:
+        """(K,) the diagonal of Cov(z), without the rest of it."""
+        return self.namespace.sum(self.centred * self._weighted(self.centred), axis=0)
+
+    @cached_property
+    def cross(self) -> Array:
+        """(K, K) Cov(z, z+), symmetric."""
+        return self.cross_of(self.centred)
+
+    def cross_of(self, rows: Array) -> Array:
+        """E[r r+^T] of rows derived from Z."""
+        return rows.T @ (self.G @ rows) / self.G.total
+
+    @cached_property
+    def energy(self) -> Array:
+        """E|z - z+|^2, from differences."""
+        return self.G.dirichlet(self.Z) / self.G.total
+
+
+class PopulationMoments:
+    """Moments of z = A^T phi(x) (+ a constant column), from the map A (n_modes, K) and the pair correlations rho."""
+
+    namespace = np
+
+    def __init__(self, A: np.ndarray, rho: np.ndarray, constant: float = 0.0):
+        self.A, self.rho, self.width = A, rho, A.shape[1]
+        self.mean = np.zeros(self.width)
+        self.mean[0] = np.sqrt(constant)
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        return self.A.T @ self.A
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        return np.einsum("mk,mk->k", self.A, self.A)
+
+    @cached_property
+    def cross(self) -> np.ndarray:
+        return self.A.T @ (self.rho[:, None] * self.A)
+
+    @cached_property
+    def energy(self) -> float:
+        return float(2 * np.sum((1 - self.rho)[:, None] * self.A**2))
+
+
+Moments = BatchMoments | PopulationMoments
+
+
+def diagonal(matrix: Array) -> Array:
+    """(K,) the diagonal of a square matrix."""
+    return namespace(matrix).linalg.diagonal(matrix)
+
+
+def off_diagonal_energy(matrix: Array) -> Array:
+    """sum over k != l of matrix_kl^2."""
+    # Taking the diagonal's squares off the total would cancel when the matrix is nearly diagonal.
+    xp = namespace(matrix)
+    off = matrix - matrix * like(np.eye(matrix.shape[0]), matrix, matrix.dtype)
+    return xp.sum(off * off)
+
+
+def column_scale(moments: Moments) -> Array:
+    """(K,) standard deviations, with 1 for dead columns: dividing by it leaves them at zero, gradients finite.
+
+    A column is dead when its spread is rounding noise of its mean.
+    """
+    xp, variance = moments.namespace, moments.variance
+    noise = (8 * float(xp.finfo(variance.dtype).eps)) ** 2
+    live = variance > noise * (variance + moments.mean**2)
+    return xp.sqrt(xp.where(live, variance, xp.ones_like(variance)))
+
+
+def views_of(Z: Array, G: Any) -> Array:
+    """Z (n_views * n, K) as (n_views, n, K), for statistics taken view by view."""
+    if G.n_views is None:
+        raise ValueError("per_view=True needs Relation.from_views(n_sources, n_views); this relation has no views")
+    if Z.shape[0] != G.n_samples:
+        raise ValueError(f"Z has {Z.shape[0]} rows and the relation {G.n_samples}; give one row per sample")
+    Z = at_least_float32(Z)
+    return namespace(Z).reshape(Z, (G.n_views, -1, Z.shape[1]))

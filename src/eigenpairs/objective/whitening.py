@@ -1,0 +1,54 @@
+"""Whitening (W-MSE, Ermolov et al. 2021, arXiv 2007.06346; Laplacian eigenmaps).
+
+In words: make positives agree, under the constraint that the output is white. On the spectrum it is a *cut*: the K
+most invariant modes with gain 1, the others not at all. Always exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from eigenpairs._arrays import Array
+from eigenpairs.objective.base import Objective
+from eigenpairs.objective.moments import Moments, column_scale
+from eigenpairs.objective.optimum import Optimum, padded
+
+
+@dataclass
+class Whitening(Objective):
+    """E|w - w+|^2 of the whitened output w = Cov(z)^{-1/2} z.
+
+    The loss depends on the span of z alone. A direction that is missing from z (rank below K) cannot be whitened;
+    it counts 4, the most a whitened direction can cost, so that dropping directions never pays.
+
+    Examples
+    --------
+    >>> import eigenpairs as ep
+    >>> best = ep.Whitening().optimum([0.9, 0.5, -0.2], n_components=2)
+    >>> best.gains, round(best.loss, 3)  # 2 (1 - .9) + 2 (1 - .5)
+    (array([1., 1.]), 1.2)
+    """
+
+    def moment_terms(self, moments: Moments) -> dict[str, Array]:
+        xp, covariance = moments.namespace, moments.covariance
+        # One scale for all columns changes no span, and makes the rank rule independent of units.
+        scale = column_scale(moments)
+        outer = scale[:, None] * scale[None, :]
+        correlation = covariance / outer
+        tolerance = max(moments.width, 10) * float(xp.finfo(covariance.dtype).eps)
+        inverse = xp.linalg.pinv(correlation, rtol=tolerance)
+        missing = moments.width - int(xp.linalg.matrix_rank(correlation, rtol=tolerance))
+        whitened_cross = xp.sum(inverse * (moments.cross / outer))
+        return {
+            "invariance": 2 * (moments.width - missing) - 2 * whitened_cross,
+            "missing": 4.0 * missing + 0 * whitened_cross,
+        }
+
+    def solve(self, rho: np.ndarray, width: int) -> Optimum:
+        kept = len(rho[:width])
+        loss = float(2 * np.sum(1 - rho[:width]) + 4 * (width - kept))
+        build = partial(np.eye, kept, width)
+        return Optimum(padded(np.ones(kept), width), loss, True, loss, "exact: Ky Fan's trace maximum", build)

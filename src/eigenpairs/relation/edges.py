@@ -1,0 +1,101 @@
+"""Edges: explicit weighted pairs, stored as a sparse symmetric matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+
+from eigenpairs._arrays import Array, like, namespace
+from eigenpairs.relation.term import Pairs, Term
+
+
+class Edges(Term):
+    """Unordered pairs, each listed once.
+
+    Parameters
+    ----------
+    i, j : (m,) int64
+        i < j, or i == j for a self-pair (which counts once in G_ii).
+    weight : (m,) float64
+    n_samples : int
+    """
+
+    def __init__(self, i: np.ndarray, j: np.ndarray, weight: np.ndarray, n_samples: int):
+        self.i, self.j, self.weight, self.n_samples = i, j, weight, n_samples
+
+    @classmethod
+    def from_sparse(cls, G: sp.csr_array) -> Edges:
+        """The edges of a symmetric sparse matrix."""
+        upper = sp.coo_array(sp.triu(G))
+        upper.sum_duplicates()
+        return cls(upper.row.astype(np.int64), upper.col.astype(np.int64), upper.data, G.shape[0])
+
+    @cached_property
+    def _matrix(self) -> sp.csr_array:
+        distinct = self.i != self.j
+        rows = np.concatenate([self.i, self.j[distinct]])
+        cols = np.concatenate([self.j, self.i[distinct]])
+        data = np.concatenate([self.weight, self.weight[distinct]])
+        return sp.csr_array((data, (rows, cols)), (self.n_samples, self.n_samples))
+
+    @cached_property
+    def _coo(self) -> sp.coo_array:
+        return self._matrix.tocoo()
+
+    @cached_property
+    def _row(self) -> np.ndarray:
+        return self._coo.row.astype(np.int64)
+
+    @cached_property
+    def _col(self) -> np.ndarray:
+        return self._coo.col.astype(np.int64)
+
+    @property
+    def degrees(self) -> np.ndarray:
+        return np.asarray(self._matrix.sum(axis=1), dtype=np.float64).ravel()
+
+    def apply(self, B: Array) -> Array:
+        if isinstance(B, np.ndarray):
+            return self._matrix.astype(B.dtype, copy=False) @ B
+        row, col = self.on_device("_row", B), self.on_device("_col", B)
+        messages = like(self._coo.data, B, B.dtype)[:, None] * namespace(B).take(B, col, axis=0)
+        return B.new_zeros(B.shape).index_add(0, row, messages)
+
+    def dirichlet(self, Z: Array) -> Array:
+        xp = namespace(Z)
+        i, j = self.on_device("i", Z), self.on_device("j", Z)
+        total = xp.zeros((), dtype=Z.dtype)
+        weight = like(self.weight, Z, Z.dtype)
+        # In slices, so that a large graph needs no (n_edges, k) array of differences at once.
+        step = max(1, 2**24 // max(1, Z.shape[1]))
+        for start in range(0, len(self.weight), step):
+            part = slice(start, start + step)
+            difference = xp.take(Z, i[part], axis=0) - xp.take(Z, j[part], axis=0)
+            total = total + xp.sum(weight[part][:, None] * difference * difference)
+        return 2 * total
+
+    def to_sparse(self) -> sp.csr_array:
+        return self._matrix.copy()
+
+    def take(self, rows: np.ndarray) -> Edges:
+        return Edges.from_sparse(self._matrix[rows][:, rows])
+
+    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        mass = np.cumsum(np.where(self.i == self.j, 1.0, 2.0) * self.weight)
+        edge = np.searchsorted(mass, rng.random(n) * mass[-1], side="right")
+        pairs = np.stack([self.i[edge], self.j[edge]], axis=1)
+        flip = rng.random(n) < 0.5
+        pairs[flip] = pairs[flip, ::-1]
+        return pairs
+
+    def links(self) -> tuple[np.ndarray, np.ndarray, int]:
+        return self.i, self.j, self.n_samples
+
+    def blocks(self, max_rows: int) -> Iterator[Pairs]:
+        step = len(self.weight) if self.n_samples <= max_rows else max(1, max_rows // 2)
+        for start in range(0, len(self.weight), step):
+            part = slice(start, start + step)
+            yield Pairs(self.i[part], self.j[part], self.weight[part])

@@ -1,0 +1,116 @@
+"""`spectrum`: the one expensive step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eigenpairs._validate import one_of, real_number, table, whole_number
+from eigenpairs.features import Features, Free, Linear
+from eigenpairs.relation import Relation
+from eigenpairs.spectrum.pencil import solve_pencil
+from eigenpairs.spectrum.solvers import Solver
+from eigenpairs.spectrum.spectrum import Spectrum
+from eigenpairs.spectrum.sums import PairSums, Progress, pair_sums
+
+WEIGHTINGS = ("pairs", "samples")
+
+
+def spectrum(
+    X: Any,
+    relation: Relation,
+    features: Features | None = None,
+    n_components: int = 256,
+    weighting: str = "pairs",
+    device: str | None = None,
+    *,
+    tol: float = 1e-6,
+    solver: Solver | None = None,
+    random_state: int = 0,
+    progress: Progress | None = None,
+) -> Spectrum:
+    """Solve C v = rho S v: how invariant can each function of the data be across positive pairs?
+
+    Parameters
+    ----------
+    X : (n_samples, n_columns) array, memmap or tensor; None with `Free`
+        Any real dtype. Moments are float64 and read chunk by chunk, so X may be larger than memory.
+    relation : Relation
+        Positive pairs among the rows of X.
+    features : Features, default Linear()
+        The class of functions.
+    n_components : int, default 256
+        Largest number of modes to compute; fewer if the class has fewer (`Spectrum.rank`).
+    weighting : "pairs" or "samples"
+        "pairs" weighs a row by its degree, which is what drawing pairs at random optimises; "samples" weighs all
+        rows that have a partner equally (Balestriero & LeCun 2022). They agree when all degrees are equal.
+    device : str, optional
+        A torch device for the matrix products, for instance "cuda"; numpy by default.
+    tol : float, default 1e-6
+        For iterative solvers of `Free`: residuals are below tol (1 - rho).
+    solver : callable, optional
+        For `Free`: a function with the signature of `eigenpairs.spectrum.solvers.arpack`.
+    random_state : int, default 0
+        Seed of iterative solvers' start.
+    progress : callable, optional
+        Called with the share done, 0 to 1.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, X holds NaN or inf, no column varies, or the relation holds no pair.
+    RuntimeError
+        If an iterative solver misses its tolerance.
+
+    Notes
+    -----
+    Theory, section 1. One `Spectrum` serves every objective and every hyper-parameter value.
+
+    Examples
+    --------
+    >>> import numpy as np, eigenpairs as ep
+    >>> rng = np.random.default_rng(0)
+    >>> source = rng.standard_normal((500, 3))
+    >>> views = [source + noise * rng.standard_normal((500, 3)) for noise in ([0, 1, 9], [0, 1, 9])]
+    >>> spec = ep.spectrum(np.concatenate(views), ep.Relation.from_views(500, 2))
+    >>> spec.rho.round(1)  # kept exactly, half noise, all noise
+    array([1. , 0.5, 0. ])
+    """
+    features = Linear() if features is None else features
+    n_components = whole_number(n_components, "n_components", 1)
+    one_of(weighting, "weighting", WEIGHTINGS)
+    if not isinstance(relation, Relation):
+        raise TypeError(f"relation is a {type(relation).__name__}; make one with ep.Relation.from_groups and the like")
+    if not relation.total > 0:
+        raise ValueError("relation has no pair among these rows; give at least two positives")
+    if isinstance(features, Free):
+        if X is not None and len(X) != relation.n_samples:
+            raise ValueError(f"X has {len(X)} rows and relation {relation.n_samples}; with Free pass X=None")
+        from eigenpairs.spectrum.graph import solve_graph
+
+        tol = real_number(tol, "tol", 0.0, above=True)
+        modes = solve_graph(relation, n_components, weighting, tol, random_state, solver)
+        return Spectrum(modes.rho, modes.rank, features, weighting, relation.n_samples, values=modes.values)
+    if X is None:
+        raise TypeError(f"X is None, but {type(features).__name__} features need data; only Free does without")
+    X = table(X, "X")
+    if X.shape[0] != relation.n_samples:
+        raise ValueError(f"X has {X.shape[0]} rows and relation {relation.n_samples}; give one row of X per sample")
+    feature_map = features.fitted(X)
+    sums = pair_sums(X, feature_map, relation, weighting, device, progress)
+    found = spectrum_of_sums(sums, features, feature_map, n_components, weighting, relation.n_samples)
+    found.fitted = X
+    return found
+
+
+def spectrum_of_sums(
+    sums: PairSums, features: Features, feature_map: Any, n_components: int, weighting: str, n_samples: int
+) -> Spectrum:
+    """The spectrum of a span whose moments are known."""
+    pencil = solve_pencil(sums.covariance, sums.disagreement, sums.mean, n_components, features.ridge)
+    return Spectrum(
+        pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights
+    )

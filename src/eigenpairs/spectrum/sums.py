@@ -1,0 +1,213 @@
+"""Second moments over rows and over pairs, summed in float64, chunk by chunk.
+
+All a span of feature columns needs from the data, whatever its size: memory is a few chunks plus columns^2. The
+pair moment is accumulated as the *Dirichlet* form of differences, never as E[x x+^T]: for partners that nearly
+agree, 1 - rho would otherwise be the difference of two almost equal numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from eigenpairs._validate import finite_rows
+from eigenpairs.features.base import FeatureMap, read_rows
+from eigenpairs.relation import Relation
+from eigenpairs.relation.term import Cliques, Pairs
+
+CHUNK_BYTES = 2**24
+"""Size of one float64 chunk; a few of them are alive at a time."""
+
+Progress = Callable[[float], None]
+"""Called now and then with the share of the work that is done, 0 to 1."""
+
+
+@dataclass
+class PairSums:
+    """Sums of Phi about a fixed shift; two of them add, so batches and workers can be merged.
+
+    Attributes
+    ----------
+    shift : (D,) subtracted from every row first, so that a large mean costs no digits
+    weight : float, sum of the row weights
+    first : (D,) weighted sum of rows
+    second : (D, D) weighted sum of outer products
+    degree : float, sum(G)
+    dirichlet : (D, D) 1/2 sum_ij G_ij (x_i - x_j)(x_i - x_j)^T
+    """
+
+    shift: np.ndarray
+    weight: float
+    first: np.ndarray
+    second: np.ndarray
+    degree: float
+    dirichlet: np.ndarray
+
+    @classmethod
+    def zero(cls, shift: np.ndarray) -> PairSums:
+        D = len(shift)
+        return cls(shift, 0.0, np.zeros(D), np.zeros((D, D)), 0.0, np.zeros((D, D)))
+
+    def __add__(self, other: PairSums) -> PairSums:
+        """The sums over both sets of rows and pairs, about the shift of `self`."""
+        move = other.shift - self.shift
+        cross = np.outer(other.first, move)
+        return PairSums(
+            self.shift,
+            self.weight + other.weight,
+            self.first + other.first + other.weight * move,
+            self.second + other.second + cross + cross.T + other.weight * np.outer(move, move),
+            self.degree + other.degree,
+            self.dirichlet + other.dirichlet,
+        )
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(D,) weighted mean of Phi."""
+        return self.shift + self.first / self.weight
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(D, D) S, weighted covariance of Phi."""
+        mean = self.first / self.weight
+        return self.second / self.weight - np.outer(mean, mean)
+
+    @property
+    def disagreement(self) -> np.ndarray:
+        """(D, D) M = 1/2 E_pairs[(x - x+)(x - x+)^T]; the cross-covariance of pairs is C = S - M."""
+        return self.dirichlet / self.degree
+
+
+def pair_sums(
+    X: object,
+    feature_map: FeatureMap,
+    relation: Relation,
+    weighting: str = "pairs",
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> PairSums:
+    """Sums of the rows of X and the pairs of `relation`, each row read once (twice for weighting="samples").
+
+    Parameters
+    ----------
+    X : (n_samples, n_inputs) array, memmap or tensor
+    feature_map : chunked map to the columns
+    weighting : "pairs" weighs rows by their degree, "samples" weighs all rows that have a partner equally
+    device : torch device for the products, None for numpy
+    """
+    D = feature_map.n_columns
+    max_rows = max(64, CHUNK_BYTES // (8 * D))
+    reader = _Reader(X, feature_map, device)
+    sums = PairSums.zero(reader.choose_shift(max_rows, relation))
+    total = relation.total
+    for scale, block in relation.blocks(max_rows):
+        if isinstance(block, Pairs):
+            _add_pairs(sums, reader, scale, block)
+        elif block.rows.size > max_rows and block.rows.shape[1] == 1:
+            _add_large_clique(sums, reader, scale, block, max_rows)
+        else:
+            _add_cliques(sums, reader, scale, block)
+        if progress is not None:
+            progress(min(sums.degree / total, 1.0))
+    if weighting == "samples" and not relation.uniform:
+        _weigh_rows_equally(sums, reader, np.flatnonzero(relation.degrees > 0), max_rows)
+    return sums
+
+
+class _Reader:
+    """Rows of X as shifted float64 columns, and products of them."""
+
+    def __init__(self, X: object, feature_map: FeatureMap, device: str | None):
+        self.X, self.feature_map, self.device = X, feature_map, device
+        self.shift = np.zeros(feature_map.n_columns)
+
+    def choose_shift(self, max_rows: int, relation: Relation) -> np.ndarray:
+        """The mean of the first rows; where they are all equal, their value itself, so that a constant is exactly 0."""
+        rows = np.flatnonzero(relation.degrees[:max_rows] > 0)
+        if len(rows):
+            columns = self._columns(rows).astype(np.float64)
+            constant = columns.min(axis=0) == columns.max(axis=0)
+            self.shift = np.where(constant, columns[0], columns.mean(axis=0))
+        return self.shift
+
+    def _columns(self, rows: np.ndarray) -> np.ndarray:
+        chunk = read_rows(self.X, rows)
+        finite_rows(chunk, rows, "X")
+        return self.feature_map(chunk)
+
+    def read(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Phi of these rows minus the shift, float64."""
+        return np.subtract(self._columns(rows), self.shift, out=out, dtype=np.float64)
+
+    def gram(self, rows: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+        """rows^T others, by default rows^T rows."""
+        if self.device is None:
+            return rows.T @ (rows if others is None else others)
+        import torch
+
+        left = torch.as_tensor(rows, device=self.device)
+        right = left if others is None else torch.as_tensor(others, device=self.device)
+        return (left.T @ right).cpu().numpy()
+
+
+def _add_cliques(sums: PairSums, reader: _Reader, scale: float, block: Cliques) -> None:
+    members, groups = block.rows.shape
+    rows = np.empty((members, groups, len(sums.shift)))
+    for member in range(members):
+        reader.read(block.rows[member], out=rows[member])
+    mean = rows.mean(axis=0)
+    between = members * reader.gram(mean)
+    if members == 2:  # both members deviate alike: one of them, counted twice
+        rows = rows[:1]
+    rows -= mean
+    within = (2 if members == 2 else 1) * reader.gram(rows.reshape(-1, rows.shape[-1]))
+    _add(sums, scale, block, groups, between + within, members * mean.sum(axis=0), within)
+
+
+def _add_large_clique(sums: PairSums, reader: _Reader, scale: float, block: Cliques, max_rows: int) -> None:
+    rows = block.rows[:, 0]
+    total, second = np.zeros_like(sums.first), np.zeros_like(sums.second)
+    for start in range(0, len(rows), max_rows):
+        chunk = reader.read(rows[start : start + max_rows])
+        total += chunk.sum(axis=0)
+        second += reader.gram(chunk)
+    _add(sums, scale, block, 1, second, total, second - np.outer(total, total) / len(rows))
+
+
+def _add(
+    sums: PairSums, scale: float, block: Cliques, groups: int, second: np.ndarray, first: np.ndarray, within: np.ndarray
+) -> None:
+    """In a clique of n members, 1/2 sum_ij w (x_i - x_j)(x_i - x_j)^T = w n (scatter within)."""
+    members, degree = block.rows.shape[0], scale * block.degree
+    sums.weight += degree * members * groups
+    sums.degree += degree * members * groups
+    sums.first += degree * first
+    sums.second += degree * second
+    sums.dirichlet += scale * block.weight * members * within
+
+
+def _add_pairs(sums: PairSums, reader: _Reader, scale: float, block: Pairs) -> None:
+    rows, ends = np.unique(np.concatenate([block.i, block.j]), return_inverse=True)
+    i, j = np.split(ends, 2)
+    weight = scale * block.weight * np.where(i == j, 0.5, 1.0)  # a self-pair is listed once, not twice
+    upper = sp.csr_array((weight, (i, j)), (len(rows), len(rows)))
+    G = upper + upper.T
+    degrees = np.asarray(G.sum(axis=1)).ravel()[:, None]
+    columns = reader.read(rows)
+    sums.dirichlet += reader.gram(columns, degrees * columns - G @ columns)
+    sums.first += np.sum(degrees * columns, axis=0)
+    sums.second += reader.gram(np.sqrt(degrees) * columns)
+    sums.weight += float(degrees.sum())
+    sums.degree += float(degrees.sum())
+
+
+def _weigh_rows_equally(sums: PairSums, reader: _Reader, rows: np.ndarray, max_rows: int) -> None:
+    sums.weight = float(len(rows))
+    sums.first, sums.second = np.zeros_like(sums.first), np.zeros_like(sums.second)
+    for start in range(0, len(rows), max_rows):
+        columns = reader.read(rows[start : start + max_rows])
+        sums.first += columns.sum(axis=0)
+        sums.second += reader.gram(columns)

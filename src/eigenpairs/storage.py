@@ -1,0 +1,224 @@
+"""Models on disk: a folder with `model.safetensors` (numbers) and `model.json` (a card that people can read).
+
+Nothing in it can execute code: arrays are safetensors, classes are named and looked up in a fixed table. Both files
+carry a checksum, so damage is found before anything is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eigenpairs.features import FEATURES
+from eigenpairs.files import replacing_folder
+from eigenpairs.objective import OBJECTIVES, Optimum
+from eigenpairs.spectrum.embedding import Embedding
+from eigenpairs.spectrum.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from eigenpairs.estimator import SpectralSSL
+
+    Model = Spectrum | Embedding | SpectralSSL
+
+FORMAT_VERSION = "1.0"
+"""Major: a reader of another major version cannot read it. Minor: older readers may."""
+
+CARD, TENSORS = "model.json", "model.safetensors"
+
+
+def save(model: Model, path: str | os.PathLike, overwrite: bool = False) -> None:
+    """Write a Spectrum, Embedding or SpectralSSL to the folder `path`.
+
+    The folder appears complete or not at all. The rows a spectrum was fitted on are not saved.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and `overwrite` is False, or holds files that are no model.
+    TypeError
+        If the model is of another kind, or a parameter of it cannot be written as JSON.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, eigenpairs as ep
+    >>> X = np.random.default_rng(0).standard_normal((100, 4))
+    >>> spec = ep.spectrum(X, ep.Relation.from_views(50, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ep.save(spec.embed(ep.VICReg(), 2), f"{folder}/model")
+    ...     ep.load(f"{folder}/model").transform(X).shape
+    (100, 2)
+    """
+    from safetensors.numpy import save as to_bytes
+
+    card, tensors = _dump(model)
+    blob = to_bytes({name: np.ascontiguousarray(value) for name, value in tensors.items()})
+    card = {"format": "eigenpairs", "format_version": FORMAT_VERSION, "package_version": _package_version()} | card
+    card["shapes"] = {name: list(value.shape) for name, value in tensors.items()}
+    card["sha256"] = hashlib.sha256(blob).hexdigest()
+    try:
+        card["card_sha256"] = _card_checksum(card)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"a parameter of this {type(model).__name__} cannot be written to {CARD}: {error}") from None
+    with replacing_folder(path, overwrite, only={CARD, TENSORS}) as folder:
+        (folder / TENSORS).write_bytes(blob)
+        (folder / CARD).write_text(json.dumps(card, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load(path: str | os.PathLike) -> Any:
+    """The model that `save` wrote to the folder `path`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model.
+    ValueError
+        If it is damaged, not ours, or written by a newer major version; the message says which.
+    """
+    from safetensors.numpy import load as from_bytes
+
+    card = read_card(path)
+    file = Path(path) / TENSORS
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing: the model is incomplete, copy the whole folder")
+    blob = file.read_bytes()
+    if hashlib.sha256(blob).hexdigest() != card.get("sha256"):
+        raise ValueError(f"{file} does not match its checksum in {CARD}: it is truncated, changed, or of another model")
+    tensors = from_bytes(blob)
+    try:
+        return _restore(card, tensors)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{Path(path) / CARD} lacks or mistypes an entry ({error}); save the model again") from None
+
+
+def read_card(path: str | os.PathLike) -> dict[str, Any]:
+    """The checked content of `model.json`."""
+    file = Path(path) / CARD
+    if not file.is_file():
+        raise FileNotFoundError(f"{path} holds no {CARD}; give a folder written by eigenpairs")
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not readable JSON ({error}): truncated or not ours") from None
+    if not isinstance(card, dict) or card.get("format") != "eigenpairs":
+        raise ValueError(f"{file} is not an eigenpairs model")
+    version = str(card.get("format_version", ""))
+    if not version.split(".")[0].isdigit():
+        raise ValueError(f"{file} has the format version {version!r}, which is none of ours")
+    if int(version.split(".")[0]) > int(FORMAT_VERSION.split(".")[0]):
+        raise ValueError(
+            f"{file} has format version {version}, this eigenpairs reads up to {FORMAT_VERSION}; install a newer eigenpairs"
+        )
+    given = card.pop("card_sha256", None)
+    if given != _card_checksum(card):
+        raise ValueError(f"{file} does not match its own checksum: it was changed by hand or damaged")
+    return card
+
+
+def _card_checksum(card: dict[str, Any]) -> str:
+    text = json.dumps(card, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _package_version() -> str:
+    import eigenpairs
+
+    return eigenpairs.__version__
+
+
+def _dump(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if isinstance(model, Spectrum):
+        return _dump_spectrum(model)
+    if isinstance(model, Embedding):
+        return _dump_embedding(model)
+    if type(model).__name__ == "SpectralSSL":
+        embedding_card, tensors = _dump_embedding(model.embedding_)
+        params = model.get_params(deep=False)
+        for name in ("objective", "features"):  # None stays None, an object is in the embedding's card
+            params[name] = None if params[name] is None else "as fitted"
+        names = getattr(model, "feature_names_in_", None)
+        own = {"estimator": params, "feature_names": None if names is None else [str(name) for name in names]}
+        return embedding_card | {"kind": "SpectralSSL"} | own, tensors
+    raise TypeError(f"cannot save a {type(model).__name__}; ep.save takes a Spectrum, an Embedding or a SpectralSSL")
+
+
+def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    held = {"rho": spec.rho, "mean": spec.mean, "weights": spec.weights, "values": spec.values}
+    tensors = {name: value for name, value in held.items() if value is not None}
+    card: dict[str, Any] = {
+        "kind": "Spectrum",
+        "features": _named(spec.features),
+        "weighting": spec.weighting,
+        "n_samples": spec.n_samples,
+        "rank": spec.rank,
+        "rho": [float(value) for value in spec.rho],
+    }
+    if spec.feature_map is not None:
+        card["n_inputs"] = spec.feature_map.n_inputs
+        tensors |= {f"features.{name}": value for name, value in spec.feature_map.state().items()}
+    return card, tensors
+
+
+def _dump_embedding(emb: Embedding) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    card, tensors = _dump_spectrum(emb.spectrum)
+    best = emb.optimum
+    card["kind"] = "Embedding"
+    card["objective"] = _named(emb.objective)
+    card["optimum"] = {
+        "loss": best.loss,
+        "exact": best.exact,
+        "lower_bound": best.lower_bound,
+        "note": best.note,
+        "constant": best.constant,
+        "rank": best.rank,
+    }
+    return card, tensors | {"map": emb.map, "gains": best.gains}
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return {"class": type(value).__name__, "params": value.get_params()}
+
+
+def _make(entry: dict[str, Any], table: dict[str, type], what: str) -> Any:
+    if entry["class"] not in table:
+        raise ValueError(f"{what} {entry['class']!r} is unknown to this version; it knows {', '.join(sorted(table))}")
+    return table[entry["class"]](**entry["params"])
+
+
+def _restore(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
+    kind = card["kind"]
+    spec = _restore_spectrum(card, tensors)
+    if kind == "Spectrum":
+        return spec
+    if kind not in ("Embedding", "SpectralSSL"):
+        raise ValueError(f"kind {kind!r} is unknown to this version of eigenpairs")
+    best = card["optimum"]
+    optimum = Optimum(
+        tensors["gains"], best["loss"], best["exact"], best["lower_bound"], best["note"], constant=best["constant"]
+    )
+    embedding = Embedding(spec, _make(card["objective"], OBJECTIVES, "objective"), optimum, tensors["map"])
+    if kind == "Embedding":
+        return embedding
+    from eigenpairs.estimator import SpectralSSL
+
+    params = dict(card["estimator"])
+    params["objective"] = None if params["objective"] is None else embedding.objective
+    params["features"] = None if params["features"] is None else spec.features
+    return SpectralSSL(**params)._hold(embedding, card["feature_names"])
+
+
+def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Spectrum:
+    features = _make(card["features"], FEATURES, "features")
+    feature_map = None
+    if "n_inputs" in card:
+        prefix = "features."
+        state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        feature_map = features.restored(card["n_inputs"], state)
+    return Spectrum(
+        tensors["rho"], card["rank"], features, card["weighting"], card["n_samples"], feature_map,
+        tensors.get("mean"), tensors.get("weights"), tensors.get("values"),
+    )  # fmt: skip
