@@ -69,7 +69,8 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     __metadata_request__fit = {"relation": True, "groups": True}  # noqa: RUF012 (read by scikit-learn by this name)
     __metadata_request__partial_fit = {"relation": True, "groups": True}  # noqa: RUF012
-    __metadata_request__score = {"relation": True, "groups": True}  # noqa: RUF012
+    # Pipeline.score offers every final step a sample_weight; None takes note of it and refuses an actual one.
+    __metadata_request__score = {"relation": True, "groups": True, "sample_weight": None}  # noqa: RUF012
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ def replacing_file(target: str | os.PathLike, overwrite: bool = False) -> Iterat
         If the target exists and `overwrite` is False.
     """
     target = Path(target)
-    _check_target(target, overwrite)
+    check_target(target, overwrite)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
@@ -36,11 +36,7 @@ def replacing_file(target: str | os.PathLike, overwrite: bool = False) -> Iterat
 def replacing_folder(target: str | os.PathLike, overwrite: bool, only: set[str]) -> Iterator[Path]:
     """A temporary folder that becomes the target. An existing one is replaced only if it holds nothing but `only`."""
     target = Path(target)
-    _check_target(target, overwrite)
-    if target.exists():
-        strangers = {entry.name for entry in target.iterdir()} - only if target.is_dir() else {target.name}
-        if strangers:
-            raise FileExistsError(f"{target} holds {sorted(strangers)[0]!r}, which is no part of a model; choose another folder")
+    check_folder(target, overwrite, only)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield temporary
@@ -56,7 +52,21 @@ def replacing_folder(target: str | os.PathLike, overwrite: bool, only: set[str])
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def check_folder(target: str | os.PathLike, overwrite: bool, only: set[str]) -> None:
+    """`check_target` for a folder, which may hold nothing but the files `only`."""
+    target = Path(target)
+    check_target(target, overwrite)
+    if not target.exists():
+        return
+    strangers = {entry.name for entry in target.iterdir()} - only if target.is_dir() else {target.name}
+    if strangers:
+        first = sorted(strangers)[0]
+        raise FileExistsError(f"{target} holds {first!r}, which is no part of a model; choose another folder")
+
+
+def check_target(target: str | os.PathLike, overwrite: bool) -> None:
+    """Raise FileExistsError or FileNotFoundError now if writing to `target` would fail later."""
+    target = Path(target)
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists; choose another name or allow it to be overwritten")
     if not target.parent.is_dir():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eigenpairs.features import FEATURES
-from eigenpairs.files import replacing_folder
+from eigenpairs.files import check_folder, replacing_folder
 from eigenpairs.objective import OBJECTIVES, Optimum
 from eigenpairs.spectrum.embedding import Embedding
 from eigenpairs.spectrum.spectrum import Spectrum
@@ -67,6 +67,11 @@ def save(model: Model, path: str | os.PathLike, overwrite: bool = False) -> None
     with replacing_folder(path, overwrite, only={CARD, TENSORS}) as folder:
         (folder / TENSORS).write_bytes(blob)
         (folder / CARD).write_text(json.dumps(card, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def check_free(path: str | os.PathLike, overwrite: bool = False) -> None:
+    """Raise now if `save` to `path` would be refused: before the work, not after it."""
+    check_folder(path, overwrite, only={CARD, TENSORS})
 
 
 def load(path: str | os.PathLike) -> Any:

@@ -55,8 +55,8 @@ class Objective(Parameters, ABC):
         raise ValueError(f"{type(self).__name__} has no per-view form; use per_view=False")
 
     def population_loss(self, A: np.ndarray, rho: np.ndarray, constant: float = 0.0) -> float:
-        """The loss of z = A^T phi(x), with exact expectations: A (n_modes, K), rho (n_modes,)."""
-        return float(sum(self.moment_terms(PopulationMoments(A, rho, constant)).values()))
+        """The loss of z = A^T phi(x) with exact expectations; A (m, K) maps the first m modes of `rho`."""
+        return float(sum(self.moment_terms(PopulationMoments(A, rho[: len(A)], constant)).values()))
 
     @abstractmethod
     def solve(self, rho: np.ndarray, width: int) -> Optimum:

@@ -75,7 +75,7 @@ def _constructed(
 ) -> Optimum:
     """The optimum with the value its map attains; where that misses the bound, the best that descent finds."""
     A = optimum.map()
-    found = optimum.attained(population_loss(A, rho[: len(A)]))
+    found = optimum.attained(population_loss(A, rho))
     if found.exact or A.shape[1] > POLISH_UP_TO:
         return found
     A, loss = polish(A, rho, cross_correlation_loss(lam))
@@ -126,18 +126,19 @@ def _filled(r: np.ndarray, width: int, lam: float, all_on: bool = False) -> Plan
 def _with_dead_columns(r: np.ndarray, width: int, lam: float) -> tuple[Plan, float]:
     """A class of fewer modes than columns, all positive: how many columns are better left dead?
 
-    The value with K' live columns plus the K - K' dead ones is convex in K', so a ternary search finds it.
+    The value with K' >= p live columns plus the K - K' dead ones is convex in K', so a ternary search finds it.
     """
 
+    p = len(r)
+
     def plan(live: int) -> Plan:
-        kept = r[:live]
-        slack = live > len(kept) and np.sum(1 / kept) / (lam + (1 - lam) * len(kept) / live) < live
-        return _filled(kept, live, lam, all_on=slack)
+        slack = np.sum(1 / r) / (lam + (1 - lam) * p / live) < live
+        return _filled(r, live, lam, all_on=bool(slack))
 
     def cost(live: int) -> float:
         return plan(live).value(lam) + width - live
 
-    low, high = 1, width
+    low, high = p, width
     while high - low > 2:
         left = low + (high - low) // 3
         right = high - (high - low) // 3
@@ -160,11 +161,11 @@ def _bracket(
     _, bound = _plan(rho, r, width, 1.0)
     own = np.eye(len(r), width)  # every mode on a column of its own, the other columns dead
     candidates = [(float(np.sum((1 - r) ** 2) + width - len(r)), r * 0 + 1.0, partial(np.array, own))]
-    for plan in (_filled(r, width, 1.0, all_on=True), _plan(rho, r, width, 1.0)[0]) if len(r) == width else ():
-        build = partial(plan_map, plan, width)
-        A = build() if width <= CONSTRUCT_UP_TO else None
-        loss = plan.value(lam) if A is None else population_loss(A, rho[: len(A)])
-        candidates.append((loss, plan.gains(width), build))
+    plan, _ = _plan(rho, r, width, 1.0)
+    build = partial(plan_map, plan, width)
+    A = build() if width <= CONSTRUCT_UP_TO else None
+    loss = plan.value(lam) if A is None else population_loss(A, rho)
+    candidates.append((loss, plan.gains(width), build))
     if len(r) == width:  # equal gamma: C is a multiple of the identity
         harmonic = width / np.sum(1 / r)
         b = harmonic / r

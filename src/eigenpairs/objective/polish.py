@@ -20,13 +20,13 @@ def polish(
     Parameters
     ----------
     A : (m, K) start
-    rho : (n_modes,) all modes known; the first max(m, K + 2) are used
+    rho : (n_modes,) all modes known; the first K are used
     loss_and_gradient : (A, rho) -> loss, (m, K) gradient
     """
     from scipy.optimize import minimize
 
     K = A.shape[1]
-    used = rho[: max(len(A), K + 2)]
+    used = rho[:K]
     first = np.zeros((len(used), K))
     first[: len(A)] = A
     decay = np.exp(-np.arange(len(used)) / K)[:, None]

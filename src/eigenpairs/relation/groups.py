@@ -76,7 +76,9 @@ class Groups(Term):
     def _indicator(self) -> sp.csr_array:
         """(n_groups + 1, n_samples) 0/1: which rows make up a slot."""
         n = self.n_samples
-        return sp.csr_array((np.ones(n), (self._slot, np.arange(n))), (len(self.weight) + 1, n))
+        small = sp.get_index_dtype(maxval=n)
+        ends = (self._slot.astype(small), np.arange(n, dtype=small))
+        return sp.csr_array((np.ones(n), ends), (len(self.weight) + 1, n))
 
     @property
     def degrees(self) -> np.ndarray:

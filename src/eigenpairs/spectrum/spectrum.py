@@ -117,7 +117,7 @@ class Spectrum:
         optimum = objective.optimum(self.rho, K)
         A = optimum.map()
         if not optimum.exact:
-            optimum = optimum.attained(objective.population_loss(A, self.rho[: len(A)], optimum.constant))
+            optimum = optimum.attained(objective.population_loss(A, self.rho, optimum.constant))
         return Embedding(self, objective, optimum, A)
 
     def heldout(self, X: Any, relation: Relation) -> np.ndarray:

@@ -1,0 +1,110 @@
+"""`eigenpairs fit`: data and pairs in, a model folder out."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import typer
+
+from eigenpairs.cli.options import (
+    FORCE,
+    JSON,
+    OBJECTIVE,
+    SETTINGS,
+    count,
+    parse_features,
+    parse_objective,
+    progress_bar,
+    real,
+)
+from eigenpairs.cli.output import curve, number, print_json
+
+
+def fit(
+    data: str = typer.Argument(metavar="DATA", help="Rows: .npy (memory-mapped), .npz, .csv or .parquet; file.npz:NAME picks an array."),
+    pairs: str = typer.Option(..., metavar="FILE", help="One column: group of each row. Two: row numbers of each pair; three: weight."),
+    out: str = typer.Option(..., metavar="FOLDER", help="Folder to write the model to."),
+    labels: str = typer.Option(None, metavar="FILE", help="One label per row (-1 or empty: none); only used to print kNN accuracy."),
+    objective: str = OBJECTIVE,
+    settings: list[str] = SETTINGS,
+    features: str = typer.Option("linear", metavar="NAME", help="Class of functions."),
+    ridge: float = typer.Option(0.0, parser=real, metavar="NUMBER", help="Ridge relative to the mean variance, for few rows."),
+    dim: int = typer.Option(64, parser=count, metavar="INTEGER", help="Number of output columns."),
+    weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (weigh rows by degree) or samples."),
+    force: bool = FORCE,
+    as_json: bool = JSON,
+) -> None:
+    """Solve an objective exactly on your rows and pairs, and save the embedding.
+
+    Example: eigenpairs fit views.npy --pairs groups.npy --dim 64 --out model/
+    """
+    from eigenpairs.relation.read import read_pairs
+    from eigenpairs.spectrum import spectrum
+    from eigenpairs.storage import check_free, save
+    from eigenpairs.tables import read_array
+
+    check_free(out, force)
+    chosen = parse_objective(objective, settings)
+    start = time.perf_counter()
+    X = read_array(data)
+    relation = read_pairs(pairs, len(X))
+    y = None if labels is None else read_labels(labels, len(X))
+    with progress_bar("moments") as progress:
+        spec = spectrum(
+            X, relation, parse_features(features, ridge), max(dim, 256), weighting, progress=progress
+        )
+    embedding = spec.embed(chosen, dim)
+    solved = time.perf_counter() - start
+    accuracy = None if y is None else knn_before_and_after(X, y, relation, embedding)
+    save(embedding, out, overwrite=force)
+    best = embedding.optimum
+    facts: dict[str, Any] = {
+        "model": out,
+        "rows": len(X),
+        "columns": X.shape[1],
+        "objective": repr(chosen),
+        "dim": embedding.n_components,
+        "rank": best.rank,
+        "loss": best.loss,
+        "exact": best.exact,
+        "lower_bound": best.lower_bound,
+        "rho": spec.rho,
+        "seconds": solved,
+    }
+    if accuracy is not None:
+        facts["knn_raw"], facts["knn_embedding"] = accuracy
+    if as_json:
+        print_json(facts)
+        return
+    print(f"{len(X):,} rows x {X.shape[1]} columns, {relation!r}")
+    print(f"rho    {curve(spec.rho, top=1.0)}  {spec.rho[0]:.3f} to {spec.rho[-1]:.3f}, {spec.n_modes} of {spec.rank} modes")
+    print(f"gains  {curve(best.gains)}  {chosen!r}, rank {best.rank} of {embedding.n_components}")
+    print(f"loss   {number(best.loss)} ({best.note})")
+    if accuracy is not None:
+        print(f"kNN    raw columns {accuracy[0]:.3f}, embedding {accuracy[1]:.3f} (k = 5, held-out sources)")
+    print(f"saved  {out} after {solved:.1f} s")
+
+
+def read_labels(path: str, n_samples: int) -> np.ndarray:
+    """(n_samples,) codes of the labels in a file, -1 for none."""
+    from eigenpairs._validate import group_ids
+    from eigenpairs.tables import read_columns
+
+    columns = read_columns(path, "LABELS")
+    if len(columns) != 1 or len(columns[0]) != n_samples:
+        raise ValueError(
+            f"LABELS {path} has {len(columns)} column(s) of {len(columns[0])} entries; give one column of {n_samples}"
+        )
+    return group_ids(columns[0], "labels")
+
+
+def knn_before_and_after(X: Any, y: np.ndarray, relation: Any, embedding: Any) -> tuple[float, float]:
+    """kNN accuracy on raw columns and on the embedding, test rows from sources that the bank does not hold."""
+    from eigenpairs.diagnose.probes import knn_accuracy, split_by_source
+
+    bank, test = split_by_source(np.flatnonzero(y >= 0), relation.components)
+    raw_bank, raw_test = np.asarray(X[bank], dtype=np.float32), np.asarray(X[test], dtype=np.float32)
+    raw = knn_accuracy(raw_bank, y[bank], raw_test, y[test])
+    return raw, knn_accuracy(embedding.transform(raw_bank), y[bank], embedding.transform(raw_test), y[test])

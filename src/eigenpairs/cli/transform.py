@@ -1,0 +1,33 @@
+"""`eigenpairs transform`: apply a saved model to rows."""
+
+from __future__ import annotations
+
+import typer
+
+from eigenpairs.cli.options import FORCE, JSON
+from eigenpairs.cli.output import print_json
+
+
+def transform(
+    model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit` or ep.save."),
+    data: str = typer.Argument(metavar="DATA", help="Rows with the columns the model was fitted on."),
+    out: str = typer.Option(..., metavar="FILE", help="File to write: .npy, .npz, .csv or .parquet."),
+    force: bool = FORCE,
+    as_json: bool = JSON,
+) -> None:
+    """Embed rows with a saved model.
+
+    Example: eigenpairs transform model/ new.npy --out Z.npy
+    """
+    from eigenpairs.files import check_target
+    from eigenpairs.storage import load
+    from eigenpairs.tables import known_suffix, read_array, write_array
+
+    known_suffix(out, "--out")
+    check_target(out, force)
+    Z = load(model).transform(read_array(data))
+    write_array(out, Z, overwrite=force)
+    if as_json:
+        print_json({"out": out, "rows": Z.shape[0], "columns": Z.shape[1], "dtype": str(Z.dtype)})
+    else:
+        print(f"{Z.shape[0]:,} rows x {Z.shape[1]} columns ({Z.dtype}) in {out}")

@@ -1,0 +1,42 @@
+"""Pairs from a file: one column of group ids, or two of row numbers with an optional weight."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from eigenpairs.relation.relation import Relation
+from eigenpairs.tables import read_columns
+
+
+def read_pairs(path: str | os.PathLike, n_samples: int) -> Relation:
+    """The relation in a .npy, .npz, .csv or .parquet file.
+
+    Parameters
+    ----------
+    path : file
+        One column: the group of each row (integers or texts; -1 or empty is alone). Two columns: row numbers of
+        each pair, counted from zero. Three: a weight as well.
+    n_samples : int
+        Rows of the data.
+
+    Raises
+    ------
+    ValueError
+        If the file has another shape, a row number is out of range, or a group column has the wrong length.
+    """
+    columns = read_columns(path, "PAIRS")
+    try:
+        if len(columns) == 1:
+            ids = np.asarray(columns[0])
+            if len(ids) != n_samples:
+                raise ValueError(f"one column is the group of each row, but it has {len(ids)} entries for {n_samples} rows")
+            return Relation.from_groups(ids)
+        if len(columns) in (2, 3):
+            return Relation.from_edges(*columns, n_samples=n_samples)
+        raise ValueError(
+            f"it has {len(columns)} columns; give one (group ids), two (row numbers) or three (row numbers, weight)"
+        )
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"PAIRS {path}: {error}") from None

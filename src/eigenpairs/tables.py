@@ -1,0 +1,182 @@
+"""Tables on disk: .npy, .npz, .csv and .parquet in, the same out. Nothing read here can execute code."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eigenpairs.files import replacing_file
+
+SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
+
+
+def read_array(path: str | os.PathLike, name: str = "DATA") -> np.ndarray:
+    """A two-dimensional numeric array; .npy is memory-mapped, so it may be larger than memory.
+
+    Parameters
+    ----------
+    path : file with one of the known suffixes
+        ``file.npz:key`` picks one array of several; .csv may have a header line.
+    name : what the caller calls it, for messages
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, not numeric, or not a table; the message names the file and the place.
+    """
+    columns = _read(path, name)
+    array = columns if isinstance(columns, np.ndarray) else _numeric_columns(columns, path, name)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ValueError(f"{name} {path} has shape {array.shape}; give one row per sample, one column per feature")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} {path} has dtype {array.dtype}; give real numbers")
+    if array.shape[0] == 0:
+        raise ValueError(f"{name} {path} has no rows")
+    return array
+
+
+def read_columns(path: str | os.PathLike, name: str) -> list[np.ndarray]:
+    """The columns of a small table, each numeric or text: labels, group ids, pairs."""
+    columns = _read(path, name)
+    if isinstance(columns, list):
+        return columns
+    if columns.ndim > 2:
+        raise ValueError(f"{name} {path} has shape {columns.shape}; give a table of columns")
+    return [columns] if columns.ndim == 1 else list(columns.T)
+
+
+def write_array(path: str | os.PathLike, Z: np.ndarray, overwrite: bool = False) -> None:
+    """Write Z (n, K) in the format of the suffix, complete or not at all.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is False.
+    ValueError
+        If the suffix is unknown.
+    """
+    suffix = known_suffix(path, "output")
+    with replacing_file(path, overwrite) as temporary:
+        if suffix == ".npy":
+            np.save(temporary, Z)
+        elif suffix == ".npz":
+            np.savez(temporary, Z=Z)
+        elif suffix == ".csv":
+            header = ",".join(f"z{k}" for k in range(Z.shape[1]))
+            np.savetxt(temporary, Z, delimiter=",", header=header, comments="", fmt="%.9g")
+        else:
+            parquet = _pyarrow(path)
+            table = parquet.table({f"z{k}": np.ascontiguousarray(Z[:, k]) for k in range(Z.shape[1])})
+            parquet.parquet.write_table(table, temporary)
+
+
+def known_suffix(path: str | os.PathLike, name: str) -> str:
+    """The suffix of `path` if it is one we read and write."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{name} {path}: suffix {suffix!r} is none of {' '.join(SUFFIXES)}")
+    return suffix
+
+
+def _read(path: str | os.PathLike, name: str) -> np.ndarray | list[np.ndarray]:
+    text, key = os.fspath(path), None
+    if ".npz:" in text:
+        text, key = text.rsplit(":", 1)
+    suffix = known_suffix(text, name)
+    if not Path(text).is_file():
+        raise FileNotFoundError(f"{name} {text} does not exist")
+    try:
+        if suffix == ".npy":
+            return np.load(text, mmap_mode="r", allow_pickle=False)
+        if suffix == ".npz":
+            return _one_of_npz(text, key, name)
+        if suffix == ".csv":
+            return _csv_columns(text, name)
+        return _parquet_columns(text)
+    except (ValueError, OSError, EOFError) as error:
+        message = str(error)
+        if "pickle" in message or "Python objects" in message:
+            message = "it holds Python objects, which are never loaded; save plain numbers"
+        raise ValueError(message if text in message else f"{name} {text}: {message}") from None
+    except Exception as error:  # zip and parquet readers raise kinds of their own for damaged files
+        if isinstance(error, ModuleNotFoundError):
+            raise
+        raise ValueError(f"{name} {text} cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _one_of_npz(path: str, key: str | None, name: str) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as archive:
+        names = list(archive.files)
+        if key is None and len(names) == 1:
+            key = names[0]
+        if key not in names:
+            given = "holds several arrays" if key is None else f"has no array {key!r}"
+            raise ValueError(f"{name} {path} {given}; pick one as {path}:NAME, NAME one of {', '.join(names)}")
+        return archive[key]
+
+
+def _csv_columns(path: str, name: str) -> np.ndarray | list[np.ndarray]:
+    """Columns of a .csv: numbers by numpy's fast reader, anything else by Python's."""
+    with open(path, newline="", encoding="utf-8-sig") as handle:
+        first = next(csv.reader(handle), None)
+    if first is None:
+        raise ValueError(f"{name} {path} is empty")
+    header = int(not all(_is_number(cell) for cell in first))
+    try:
+        return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2, comments=None, encoding="utf-8-sig")
+    except ValueError:
+        pass
+    with open(path, newline="", encoding="utf-8-sig") as handle:
+        lines = [row for row in csv.reader(handle) if row]
+    width = len(lines[0])
+    for number, row in enumerate(lines, start=1):
+        if len(row) != width:
+            raise ValueError(f"{name} {path}: line {number} has {len(row)} cells, line 1 has {width}")
+    # Whether the first line is a header shows only now: it is one if the lines below are of another kind.
+    texts = [np.array(column) for column in zip(*lines, strict=True)]
+    numeric = [all(_is_number(cell) for cell in column[1:]) and len(column) > 1 for column in texts]
+    header = int(any(fits and not _is_number(column[0]) for fits, column in zip(numeric, texts, strict=True)))
+    header = header or int(first[0].strip().lower() in {"id", "group", "groups", "label", "labels", "class", "source"})
+    return [
+        column[header:].astype(np.float64) if fits and (header or _is_number(column[0])) else column[header:]
+        for fits, column in zip(numeric, texts, strict=True)
+    ]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parquet_columns(path: str) -> list[np.ndarray]:
+    table = _pyarrow(path).parquet.read_table(path)
+    return [table.column(k).to_numpy(zero_copy_only=False) for k in range(table.num_columns)]
+
+
+def _pyarrow(path: str | os.PathLike) -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            f"{path}: .parquet needs pyarrow; install it with: pip install 'eigenpairs[data]' (or pip install pyarrow)"
+        ) from None
+    return pyarrow
+
+
+def _numeric_columns(columns: list[np.ndarray], path: str | os.PathLike, name: str) -> np.ndarray:
+    for k, column in enumerate(columns):
+        if column.dtype.kind not in "fiub":
+            rows = [row for row, cell in enumerate(column) if not _is_number(str(cell))]
+            row = rows[0] if rows else 0
+            raise ValueError(f"{name} {path}: row {row}, column {k} is {str(column[row])!r}, not a number")
+    return np.column_stack(columns)

@@ -1,0 +1,52 @@
+"""Spectral contrastive and whitening: identities of their own."""
+
+import numpy as np
+import pytest
+from support import rows_with_correlations
+
+import eigenpairs as ep
+
+
+def test_spectral_contrastive_is_the_all_pairs_formula():
+    rng = np.random.default_rng(0)
+    Z, G = rng.standard_normal((30, 4)), ep.Relation.from_groups(rng.integers(0, 8, 30))
+    matrix, pi = G.to_sparse().toarray(), G.degrees / G.total
+    dots = Z @ Z.T
+    expected = -2 * np.sum(matrix * dots) / G.total + np.sum(np.outer(pi, pi) * dots**2)
+    assert float(ep.SpectralContrastive().loss(Z, G)) == pytest.approx(expected)
+
+
+def test_spectral_contrastive_per_view_is_the_authors_code():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 12, 4))
+    squares = (x @ y.T) ** 2
+    expected = -2 * np.mean(np.sum(x * y, axis=1)) + (squares.sum() - np.trace(squares)) / (12 * 11)
+    found = ep.SpectralContrastive().loss(np.concatenate([x, y]), ep.Relation.from_views(12, 2), per_view=True)
+    assert float(found) == pytest.approx(expected)
+
+
+def test_spectral_contrastive_factorises_the_pair_operator():
+    X, G = rows_with_correlations([0.9, 0.5, -0.4])
+    spec = ep.spectrum(X, G)
+    Z = spec.embed(ep.SpectralContrastive(), 3).transform(X)
+    np.testing.assert_allclose(Z[:, 0], 1.0, err_msg="the constant does not come first")
+    modes = spec.transform(X)
+    expected = 1 + (modes[:, :2] * spec.rho[:2]) @ modes[:, :2].T
+    np.testing.assert_allclose(Z @ Z.T, expected, atol=1e-10, err_msg="Z Z^T is not the best factorisation")
+
+
+def test_whitening_depends_on_the_span_alone():
+    rng = np.random.default_rng(0)
+    Z, G = rng.standard_normal((60, 4)), ep.Relation.from_views(30, 2)
+    loss = ep.Whitening().loss(Z, G)
+    for mix in (rng.standard_normal((4, 4)), np.diag([1e-5, 1.0, 1e4, 3.0])):
+        assert ep.Whitening().loss(Z @ mix, G) == pytest.approx(loss, rel=1e-7)
+
+
+def test_dropping_directions_never_pays_in_whitening():
+    rng = np.random.default_rng(0)
+    X, G = rows_with_correlations([0.9, 0.2, -0.8])
+    best = ep.Whitening().optimum([0.9, 0.2, -0.8])
+    for rank in (1, 2, 3):
+        Z = X @ rng.standard_normal((3, rank)) @ rng.standard_normal((rank, 3))
+        assert ep.Whitening().loss(Z, G) >= best.loss - 1e-9

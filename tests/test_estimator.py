@@ -1,0 +1,154 @@
+"""SpectralSSL is a scikit-learn estimator: its own checks, pipelines, grid search, batches."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from support import require, rows_with_correlations
+
+import eigenpairs as ep
+
+
+def _estimators():
+    return [ep.SpectralSSL(), ep.SpectralSSL(ep.SpectralContrastive(), n_components=2), ep.SpectralSSL(positives="labels")]
+
+
+@parametrize_with_checks(_estimators())
+def test_scikit_learns_own_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="n_components = .* exceeds the rank")
+        check(estimator)
+
+
+@pytest.fixture
+def views():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300], y[:300]
+    noisy = X + np.random.default_rng(0).standard_normal((2, 300, 64))
+    return np.concatenate(noisy), np.tile(y, 2), np.tile(np.arange(300), 2)
+
+
+def test_equals_the_library(views):
+    X, _, groups = views
+    est = ep.SpectralSSL(ep.VICReg(1.0), n_components=5).fit(X, groups=groups)
+    spec = ep.spectrum(X, ep.Relation.from_groups(groups))
+    np.testing.assert_allclose(est.transform(X), spec.embed(ep.VICReg(1.0), 5).transform(X), atol=1e-10)
+    np.testing.assert_allclose(est.transform(X), (X - est.mean_) @ est.components_.T, atol=1e-10)
+    assert est.components_.shape == (5, 64) and est.n_components_ == 5
+    assert list(est.get_feature_names_out()[:2]) == ["spectralssl0", "spectralssl1"]
+
+
+def test_relation_wins_over_groups_and_groups_over_positives(views):
+    X, _, groups = views
+    by_groups = ep.SpectralSSL(n_components=3).fit(X, groups=groups)
+    explicit = ep.SpectralSSL(n_components=3).fit(X, relation=ep.Relation.from_views(300, 2), groups=np.zeros(600, int))
+    np.testing.assert_allclose(explicit.spectrum_.rho, by_groups.spectrum_.rho, atol=1e-10)
+    neighbors = ep.SpectralSSL(n_components=3).fit(X)
+    assert not np.allclose(neighbors.spectrum_.rho[:3], by_groups.spectrum_.rho[:3])
+
+
+def test_labels_are_lda_and_otherwise_ignored(views):
+    X, y, groups = views
+    est = ep.SpectralSSL(positives="labels", n_components=3).fit(X, y.astype(str))
+    np.testing.assert_allclose(est.spectrum_.rho, ep.spectrum(X, ep.Relation.from_labels(y)).rho, atol=1e-10)
+    with_y, without = (ep.SpectralSSL(n_components=3).fit(X, label, groups=groups) for label in (y, None))
+    np.testing.assert_array_equal(with_y.components_, without.components_)
+
+
+def test_the_constant_of_spectral_contrastive_is_dropped(views):
+    X, _, groups = views
+    est = ep.SpectralSSL(ep.SpectralContrastive(), n_components=4).fit(X, groups=groups)
+    Z = est.transform(X)
+    assert Z.shape == (600, 4) and (Z.std(axis=0) > 0).all()
+    np.testing.assert_allclose(np.var(Z, axis=0), est.spectrum_.rho[:4], rtol=1e-6)
+
+
+def test_score_is_the_sum_of_pair_correlations(views):
+    X, _, groups = views
+    est = ep.SpectralSSL(ep.Whitening(), n_components=4).fit(X, groups=groups)
+    assert est.score(X, groups=groups) == pytest.approx(est.spectrum_.rho[:4].sum())
+    with pytest.raises(ValueError, match="split by groups"):
+        est.score(X[:5], relation=ep.Relation.from_views(300, 2)[:5])
+
+
+def test_partial_fit_adds_batches(views):
+    X, _, groups = views
+    whole = ep.SpectralSSL(n_components=4).fit(X, groups=groups)
+    parts = ep.SpectralSSL(n_components=4)
+    for sources in (slice(0, 100), slice(100, 180), slice(180, 300)):
+        rows = np.isin(groups, np.arange(300)[sources])
+        parts.partial_fit(X[rows], groups=groups[rows])
+    np.testing.assert_allclose(parts.spectrum_.rho, whole.spectrum_.rho, atol=1e-9)
+    assert parts.spectrum_.n_samples == 600
+    parts.fit(X[:50])
+    np.testing.assert_allclose(parts.partial_fit(X, groups=groups).spectrum_.rho, whole.spectrum_.rho, atol=1e-9)
+
+
+class TestModelSelection:
+    def test_grid_search_over_the_objective_with_groups(self, views):
+        """Splitting by groups keeps both views of a source on one side; relation and groups are routed."""
+        X, _, groups = views
+        with sklearn.config_context(enable_metadata_routing=True):
+            pipe = make_pipeline(StandardScaler(), ep.SpectralSSL(ep.VICReg(), n_components=8))
+            grid = {"spectralssl__objective__invariance": [0.1, 100.0]}
+            search = GridSearchCV(pipe, grid, cv=GroupKFold(3), error_score="raise")
+            search.fit(X, groups=groups, relation=ep.Relation.from_groups(groups))
+            assert search.best_params_ == {"spectralssl__objective__invariance": 0.1}, "more modes score more"
+            assert search.score(X, groups=groups, relation=ep.Relation.from_groups(groups)) > 0
+
+    def test_fit_parameters_are_indexed_without_routing(self, views):
+        X, _, groups = views
+        search = GridSearchCV(ep.SpectralSSL(n_components=4), {"n_components": [2, 3]}, cv=3, error_score="raise")
+        search.fit(X, relation=ep.Relation.from_neighbors(X))
+        assert search.best_estimator_.n_components_ in (2, 3)
+
+    def test_ridge_can_be_searched_and_pipelines_cloned(self, views):
+        X, _, groups = views
+        est = clone(ep.SpectralSSL(ep.VICReg(), ep.Linear(), n_components=4)).set_params(
+            features__ridge=0.1, objective__invariance=2.0
+        )
+        assert est.fit(X, groups=groups).spectrum_.features == ep.Linear(ridge=0.1)
+
+
+def test_set_output_pandas(views):
+    pandas = require("pandas", "frames")
+    X, _, groups = views
+    frame = pandas.DataFrame(X, columns=[f"pixel{k}" for k in range(64)])
+    est = ep.SpectralSSL(n_components=2).set_output(transform="pandas").fit(frame, groups=groups)
+    out = est.transform(frame)
+    assert list(out.columns) == ["spectralssl0", "spectralssl1"] and list(est.feature_names_in_[:1]) == ["pixel0"]
+
+
+def test_float32_stays_float32(views):
+    X, _, groups = views
+    assert ep.SpectralSSL(n_components=2).fit(X.astype(np.float32), groups=groups).transform(X.astype(np.float32)).dtype == np.float32
+
+
+def test_too_many_components_warn():
+    X, G = rows_with_correlations([0.9, 0.5])
+    with pytest.warns(UserWarning, match="exceeds the rank 2"):
+        est = ep.SpectralSSL().fit(X, relation=G)
+    assert est.n_components_ == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "kwargs", "message"),
+    [
+        (lambda: ep.SpectralSSL(features=ep.Free()), {}, "use ep.spectrum"),
+        (lambda: ep.SpectralSSL(positives="friends"), {}, "positives = 'friends' is unknown"),
+        (lambda: ep.SpectralSSL(positives="labels"), {}, "requires y"),
+        (lambda: ep.SpectralSSL(), {"groups": [0, 0]}, "groups has 2 ids and X has 20 rows"),
+        (lambda: ep.SpectralSSL(), {"relation": ep.Relation.from_views(2, 2)}, "relation has 4 rows and X has 20"),
+        (lambda: ep.SpectralSSL(n_components=0), {}, "n_components = 0"),
+    ],
+)
+def test_bad_input(make, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(np.random.default_rng(0).standard_normal((20, 3)), **kwargs)
