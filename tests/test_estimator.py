@@ -17,7 +17,11 @@ import eigenpairs as ep
 
 
 def _estimators():
-    return [ep.SpectralSSL(), ep.SpectralSSL(ep.SpectralContrastive(), n_components=2), ep.SpectralSSL(positives="labels")]
+    return [
+        ep.SpectralSSL(),
+        ep.SpectralSSL(ep.SpectralContrastive(), n_components=2),
+        ep.SpectralSSL(positives="labels"),
+    ]
 
 
 @parametrize_with_checks(_estimators())
@@ -104,7 +108,7 @@ class TestModelSelection:
             assert search.score(X, groups=groups, relation=ep.Relation.from_groups(groups)) > 0
 
     def test_fit_parameters_are_indexed_without_routing(self, views):
-        X, _, groups = views
+        X, *_ = views
         search = GridSearchCV(ep.SpectralSSL(n_components=4), {"n_components": [2, 3]}, cv=3, error_score="raise")
         search.fit(X, relation=ep.Relation.from_neighbors(X))
         assert search.best_estimator_.n_components_ in (2, 3)
@@ -128,7 +132,10 @@ def test_set_output_pandas(views):
 
 def test_float32_stays_float32(views):
     X, _, groups = views
-    assert ep.SpectralSSL(n_components=2).fit(X.astype(np.float32), groups=groups).transform(X.astype(np.float32)).dtype == np.float32
+    assert (
+        ep.SpectralSSL(n_components=2).fit(X.astype(np.float32), groups=groups).transform(X.astype(np.float32)).dtype
+        == np.float32
+    )
 
 
 def test_too_many_components_warn():

@@ -67,7 +67,7 @@ def test_python_objects_are_never_loaded(tmp_path):
 
 def test_npz_with_several_arrays(tmp_path):
     np.savez(tmp_path / "x.npz", a=Z, b=Z[:2])
-    with pytest.raises(ValueError, match="several arrays; pick one as .*NAME one of a, b"):
+    with pytest.raises(ValueError, match=r"several arrays; pick one as .*NAME one of a, b"):
         read_array(tmp_path / "x.npz")
     assert read_array(f"{tmp_path}/x.npz:b").shape == (2, 3)
     with pytest.raises(ValueError, match="no array 'c'"):

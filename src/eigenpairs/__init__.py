@@ -2,11 +2,11 @@
 
 >>> import numpy as np, eigenpairs as ep
 >>> X = np.random.default_rng(0).standard_normal((200, 10))
->>> X[100:, :3] = X[:100, :3]                                     # rows i and i + 100 share three columns
->>> spec = ep.spectrum(X, ep.Relation.from_views(100, 2))         # the one expensive step
+>>> X[100:, :3] = X[:100, :3]  # rows i and i + 100 share three columns
+>>> spec = ep.spectrum(X, ep.Relation.from_views(100, 2))  # the one expensive step
 >>> spec.rho.shape, spec.rho[:3].round(6)
 ((10,), array([1., 1., 1.]))
->>> Z = spec.embed(ep.VICReg(), n_components=3).transform(X)      # every objective, for free
+>>> Z = spec.embed(ep.VICReg(), n_components=3).transform(X)  # every objective, for free
 >>> Z.shape
 (200, 3)
 """

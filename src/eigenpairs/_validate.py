@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -22,7 +23,7 @@ def real_number(value: Any, name: str, minimum: float = -np.inf, above: bool = F
     if isinstance(value, bool) or not isinstance(value, (numbers.Real, np.floating)):
         raise TypeError(f"{name} = {value!r} is not a number; give a real number")
     low = value <= minimum if above else value < minimum
-    if not np.isfinite(value) or low:
+    if not math.isfinite(value) or low:
         bound = "" if minimum == -np.inf else f" {'above' if above else 'of at least'} {minimum:g}"
         raise ValueError(f"{name} = {value} is not allowed; give a finite number{bound}")
     return float(value)
@@ -63,7 +64,9 @@ def group_ids(values: Any, name: str) -> np.ndarray:
         array = _as_integers(array, name)
         if (array < -1).any():
             at = int(np.argmax(array < -1))
-            raise ValueError(f"{name}[{at}] = {array[at]} is negative; use ids of 0 or more, or -1 for a row that is alone")
+            raise ValueError(
+                f"{name}[{at}] = {array[at]} is negative; use ids of 0 or more, or -1 for a row that is alone"
+            )
         alone = array == -1
     codes = np.full(len(array), -1, dtype=np.int64)
     codes[~alone] = np.unique(array[~alone], return_inverse=True)[1]
@@ -78,7 +81,9 @@ def pair_weights(values: Any, name: str, n_pairs: int) -> np.ndarray:
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         at = int(np.argmax(bad))
-        raise ValueError(f"{name}[{at}] = {array[at]} is not allowed; weights are finite and 0 or more: drop or mend that pair")
+        raise ValueError(
+            f"{name}[{at}] = {array[at]} is not allowed; weights are finite and 0 or more: drop or mend that pair"
+        )
     return array
 
 
@@ -94,7 +99,9 @@ def correlations(rho: Any, name: str = "rho") -> np.ndarray:
     rising = np.diff(array) > 1e-12
     if rising.any():
         at = int(np.argmax(rising))
-        raise ValueError(f"{name}[{at + 1}] = {array[at + 1]} is larger than the value before it; sort {name} in descending order")
+        raise ValueError(
+            f"{name}[{at + 1}] = {array[at + 1]} is larger than the value before it; sort {name} in descending order"
+        )
     return np.minimum(array, 1.0)
 
 

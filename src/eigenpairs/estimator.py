@@ -103,22 +103,21 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
         spec = spectrum(X, relation, self._features(), wanted, random_state=self.random_state or 0)
         spec.fitted = None  # an estimator does not hold on to its training data
-        self._sums = None
+        self._sums: PairSums | None = None
         return self._hold(self._embed(spec))
 
-    def partial_fit(
-        self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None
-    ) -> SpectralSSL:
+    def partial_fit(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> SpectralSSL:
         """Add the pairs among a batch of rows and solve again: moments are sums, so nothing is forgotten.
 
         Partners must arrive in the same batch.
         """
-        first = getattr(self, "_sums", None) is None
+        before: PairSums | None = getattr(self, "_sums", None)
+        first = before is None
         X, relation = self._checked(X, y, relation, groups, reset=first)
         features = self._features()
         feature_map = features.fitted(X)
         batch = pair_sums(X, feature_map, relation)
-        held: PairSums = batch if first else self._sums + batch
+        held = batch if before is None else before + batch
         n_samples = relation.n_samples + (0 if first else self.spectrum_.n_samples)
         wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
         spec = spectrum_of_sums(held, features, feature_map, wanted, "pairs", n_samples)
@@ -139,9 +138,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         modes = np.asarray(self.spectrum_.transform(X), dtype=np.float64)[:, kept]
         return float(pair_correlations(modes, relation).sum())
 
-    def _checked(
-        self, X: Any, y: Any, relation: Relation | None, groups: Any, reset: bool
-    ) -> tuple[Any, Relation]:
+    def _checked(self, X: Any, y: Any, relation: Relation | None, groups: Any, reset: bool) -> tuple[Any, Relation]:
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, reset=reset)
         if relation is not None:
             if relation.n_samples != len(X):
@@ -164,7 +161,9 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _features(self) -> Features:
         features = Linear() if self.features is None else self.features
         if isinstance(features, Free):
-            raise ValueError("features=Free() cannot transform new rows; use ep.spectrum(None, relation, features=ep.Free())")
+            raise ValueError(
+                "features=Free() cannot transform new rows; use ep.spectrum(None, relation, features=ep.Free())"
+            )
         return features
 
     def _embed(self, spec: Spectrum) -> Embedding:

@@ -83,6 +83,13 @@ def load(path: str | os.PathLike) -> Any:
         If there is no model.
     ValueError
         If it is damaged, not ours, or written by a newer major version; the message says which.
+
+    Examples
+    --------
+    >>> import eigenpairs as ep
+    >>> ep.load("nowhere")
+    Traceback (most recent call last):
+    FileNotFoundError: nowhere holds no model.json; give a folder written by eigenpairs
     """
     from safetensors.numpy import load as from_bytes
 
@@ -116,7 +123,8 @@ def read_card(path: str | os.PathLike) -> dict[str, Any]:
         raise ValueError(f"{file} has the format version {version!r}, which is none of ours")
     if int(version.split(".")[0]) > int(FORMAT_VERSION.split(".")[0]):
         raise ValueError(
-            f"{file} has format version {version}, this eigenpairs reads up to {FORMAT_VERSION}; install a newer eigenpairs"
+            f"{file} has format version {version}, this eigenpairs reads up to {FORMAT_VERSION}; "
+            "install a newer eigenpairs"
         )
     given = card.pop("card_sha256", None)
     if given != _card_checksum(card):

@@ -42,7 +42,16 @@ class TestFit:
 
     def test_settings_labels_and_text(self, files, capsys):
         code, out, _ = run(
-            capsys, *FIT, "--objective", "barlow-twins", "--set", "redundancy=0.5", "--labels", "labels.csv", "--ridge", 0.01
+            capsys,
+            *FIT,
+            "--objective",
+            "barlow-twins",
+            "--set",
+            "redundancy=0.5",
+            "--labels",
+            "labels.csv",
+            "--ridge",
+            0.01,
         )
         assert code == 0
         assert "BarlowTwins(redundancy=0.5)" in out and "kNN" in out and "saved  model" in out
@@ -90,12 +99,16 @@ class TestDemo:
         assert code == 0 and len(rows) == 10
         for row in rows.values():
             if row["predicted"] is not None:
-                assert row["actual"] == pytest.approx(row["predicted"], rel=1e-9), f"{row['method']} misses its prediction"
+                assert row["actual"] == pytest.approx(row["predicted"], rel=1e-9), (
+                    f"{row['method']} misses its prediction"
+                )
             assert 0.3 < row["knn"] <= 1 and 0.3 < row["probe"] <= 1
         assert run(capsys, "demo", "--json")[1].split('"rows"')[1] == out.split('"rows"')[1], "two runs differ"
 
     def test_own_data(self, files, capsys):
-        code, out, _ = run(capsys, "demo", "--data", "views.npy", "--pairs", "groups.npy", "--labels", "labels.csv", "--dim", 2)
+        code, out, _ = run(
+            capsys, "demo", "--data", "views.npy", "--pairs", "groups.npy", "--labels", "labels.csv", "--dim", 2
+        )
         assert code == 0 and "LDA (supervised)" in out and "Next:" in out
         code, out, _ = run(capsys, "demo", "--data", "views.npy", "--pairs", "groups.npy")
         assert code == 0 and "LDA" not in out
@@ -110,7 +123,10 @@ BAD = {
     "unknown option": ([*FIT, "--dims", "3"], "No such option"),
     "missing file": (["fit", "nope.npy", "--pairs", "groups.npy", "--out", "m"], "DATA nope.npy does not exist"),
     "wrong length": (["fit", "views.npy", "--pairs", "short.npy", "--out", "m"], "3 entries for 120 rows"),
-    "unknown objective": ([*FIT, "--objective", "simclear"], "--objective: 'simclear' is unknown; choose from barlow-twins"),
+    "unknown objective": (
+        [*FIT, "--objective", "simclear"],
+        "--objective: 'simclear' is unknown; choose from barlow-twins",
+    ),
     "unknown setting": ([*FIT, "--set", "lambda=1"], "--set: 'lambda=1' is not NAME=VALUE with a parameter of vicreg"),
     "bad setting": ([*FIT, "--set", "invariance=lots"], "--set: invariance='lots' is not a number"),
     "bad value": ([*FIT, "--set", "invariance=-1"], "invariance = -1.0 is not allowed"),

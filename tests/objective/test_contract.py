@@ -39,7 +39,9 @@ def objective(request):
 @pytest.fixture
 def rows():
     rng = np.random.default_rng(3)
-    relation = ep.Relation.from_groups(rng.integers(0, 15, 50)) + 0.5 * ep.Relation.from_edges([0, 4], [9, 30], n_samples=50)
+    relation = ep.Relation.from_groups(rng.integers(0, 15, 50)) + 0.5 * ep.Relation.from_edges(
+        [0, 4], [9, 30], n_samples=50
+    )
     return rng.standard_normal((50, 6)) @ rng.standard_normal((6, 6)) + 1.0, relation
 
 
@@ -54,7 +56,9 @@ class TestLoss:
         for dtype, rtol in ((torch.float64, 1e-11), (torch.float32, 1e-4), (torch.bfloat16, 0.1)):
             found = objective.loss(torch.tensor(Z, dtype=dtype), G)
             assert float(found) == pytest.approx(expected, rel=rtol, abs=rtol), f"torch {dtype} differs from numpy"
-            assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32), "half is raised to float32"
+            assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32), (
+                "half is raised to float32"
+            )
 
     def test_gradient_passes_the_taylor_test(self, objective, rows):
         torch = require("torch", "deep")
@@ -122,9 +126,7 @@ class TestOptimum:
 
             rng = np.random.default_rng(case)
             starts = [rng.standard_normal(X.shape[1] * width) * scale for scale in (0.3, 1.0)]
-            found = min(
-                minimize(value, x, jac=True, method="L-BFGS-B", options={"maxiter": 400}).fun for x in starts
-            )
+            found = min(minimize(value, x, jac=True, method="L-BFGS-B", options={"maxiter": 400}).fun for x in starts)
             slack = 1e-6 * (1 + abs(best.loss))
             assert found >= best.lower_bound - slack, f"descent reached {found} under the bound {best.lower_bound}"
             if best.exact:

@@ -12,7 +12,9 @@ def check(gains, variances):
     A = map_with_variances(gains, variances)
     scale = max(gains.max(initial=0), 1e-300)
     np.testing.assert_allclose(A @ A.T, np.diag(gains), atol=1e-12 * scale, err_msg="rows are not orthogonal")
-    np.testing.assert_allclose((A**2).sum(axis=0), variances, atol=1e-12 * scale, err_msg="columns miss their variances")
+    np.testing.assert_allclose(
+        (A**2).sum(axis=0), variances, atol=1e-12 * scale, err_msg="columns miss their variances"
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -221,7 +221,7 @@ class TestBadInput:
             make()
 
     def test_type_errors(self):
-        with pytest.raises(TypeError, match="n_sources = 2.5"):
+        with pytest.raises(TypeError, match=r"n_sources = 2\.5"):
             Relation.from_views(2.5, 2)
         with pytest.raises(TypeError, match="boolean"):
             Relation.from_groups([True, False])

@@ -16,7 +16,7 @@ def fitted():
 
 
 def test_covariance_is_the_gains_in_a_rotated_frame(fitted):
-    spec, X, G = fitted
+    spec, X, _ = fitted
     emb = spec.embed(ep.VICReg(1.0, 25.0, 1.0), 4)
     Z = emb.transform(X)
     cov = np.cov(Z.T, bias=True)

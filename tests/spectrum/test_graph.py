@@ -97,9 +97,13 @@ def test_dense_and_arpack_agree_on_a_neighbour_graph():
     roll = np.column_stack([t[:, 0] * np.cos(3 * t[:, 0]), t[:, 0] * np.sin(3 * t[:, 0])])
     G = ep.Relation.from_neighbors(roll, k=6)
     for weighting in ("pairs", "samples"):
-        a, b = (ep.spectrum(None, G, features=FREE, n_components=10, weighting=weighting, solver=s) for s in (dense, arpack))
+        a, b = (
+            ep.spectrum(None, G, features=FREE, n_components=10, weighting=weighting, solver=s) for s in (dense, arpack)
+        )
         np.testing.assert_allclose(a.rho, b.rho, atol=1e-10)
-        np.testing.assert_allclose(np.abs(a.values.T @ b.values).max(axis=1), np.abs(a.values.T @ a.values).max(axis=1), rtol=1e-4)
+        np.testing.assert_allclose(
+            np.abs(a.values.T @ b.values).max(axis=1), np.abs(a.values.T @ a.values).max(axis=1), rtol=1e-4
+        )
 
 
 def test_residuals_are_small_against_the_gap():

@@ -198,8 +198,8 @@ class TestInputs:
         np.save(tmp_path / "X.npy", X)
         expected = ep.spectrum(X.astype(np.float64), G)
         mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-        for given in (X, mapped, X.astype(np.float32), X.astype(np.float16), np.asfortranarray(X), X.tolist()):
-            spec = ep.spectrum(given, G)
+        for same in (X, mapped, X.astype(np.float32), X.astype(np.float16), np.asfortranarray(X), X.tolist()):
+            spec = ep.spectrum(same, G)
             np.testing.assert_allclose(spec.rho, expected.rho, atol=1e-12)
         assert expected.transform(X.astype(np.float32)).dtype == np.float32
         assert expected.transform(mapped).dtype == np.float64
@@ -216,7 +216,9 @@ class TestInputs:
 
     def test_progress_ends_at_one(self):
         seen = []
-        ep.spectrum(np.random.default_rng(0).standard_normal((10, 2)), ep.Relation.from_views(5, 2), progress=seen.append)
+        ep.spectrum(
+            np.random.default_rng(0).standard_normal((10, 2)), ep.Relation.from_views(5, 2), progress=seen.append
+        )
         assert seen[-1] == pytest.approx(1.0)
 
     @pytest.mark.parametrize(

@@ -23,9 +23,7 @@ USERS_ERRORS = (ValueError, TypeError, OSError, ModuleNotFoundError, RuntimeErro
 
 def build() -> Any:
     """The command with all its verbs."""
-    app = typer.Typer(
-        help=HELP, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-    )
+    app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
     @app.callback()
     def start(

@@ -16,9 +16,13 @@ N_VIEWS, NOISE = 8, 0.1
 
 
 def demo(
-    data: str = typer.Option(None, metavar="FILE", help="Your rows instead of the digits: .npy, .npz, .csv or .parquet."),
+    data: str = typer.Option(
+        None, metavar="FILE", help="Your rows instead of the digits: .npy, .npz, .csv or .parquet."
+    ),
     pairs: str = typer.Option(None, metavar="FILE", help="Your pairs, as for `eigenpairs fit`."),
-    labels: str = typer.Option(None, metavar="FILE", help="One label per row, for the accuracy columns; -1 or empty: none."),
+    labels: str = typer.Option(
+        None, metavar="FILE", help="One label per row, for the accuracy columns; -1 or empty: none."
+    ),
     dim: int = typer.Option(32, parser=count, metavar="INTEGER", help="Number of output columns."),
     as_json: bool = JSON,
 ) -> None:
@@ -43,7 +47,14 @@ def demo(
     print(f"{task['name']}\n{len(task['X']):,} rows x {task['X'].shape[1]} columns, {task['relation']!r}")
     print(f"one spectrum, {seconds:.2f} s:  rho {curve(spec.rho, top=1.0)} {spec.rho[0]:.2f} to {spec.rho[-1]:.2f}\n")
     table = [
-        [row["method"], number(row["predicted"]), number(row["actual"]), str(row["rank"]), percent(row["knn"]), percent(row["probe"])]
+        [
+            row["method"],
+            number(row["predicted"]),
+            number(row["actual"]),
+            str(row["rank"]),
+            percent(row["knn"]),
+            percent(row["probe"]),
+        ]
         for row in rows
     ]
     print_table(["method", "predicted loss", "actual loss", "rank", "kNN", "linear probe"], table)
@@ -68,7 +79,14 @@ def _rows(spec: Any, task: dict[str, Any], dim: int) -> Iterator[dict[str, Any]]
         best, Z = embedding.optimum, embedding.transform(task["X"])
         actual = float(objective.loss(np.asarray(Z, dtype=np.float64), task["relation"]))
         found = _accuracies(embedding.transform, task)
-        yield {"method": name, "predicted": best.loss, "actual": actual, "rank": best.rank, "exact": best.exact, **found}
+        yield {
+            "method": name,
+            "predicted": best.loss,
+            "actual": actual,
+            "rank": best.rank,
+            "exact": best.exact,
+            **found,
+        }
     if task["y"] is None:
         return
     from sklearn.decomposition import PCA
@@ -113,7 +131,7 @@ def _digits() -> dict[str, Any]:
         return np.stack(moved) + NOISE * rng.standard_normal(train.shape)
 
     return {
-        "name": f"scikit-learn's digits, 8 x 8 pixels: {N_VIEWS} views of each of 1,200 images, shifted by up to a pixel, with noise",
+        "name": f"scikit-learn's digits: {N_VIEWS} views of each of 1,200 images, shifted by up to a pixel, with noise",
         "X": np.concatenate([view() for _ in range(N_VIEWS)]),
         "relation": Relation.from_views(len(train), N_VIEWS),
         "y": y,
@@ -151,9 +169,13 @@ def _lessons(rows: list[dict[str, Any]], task: dict[str, Any]) -> list[str]:
         best = max((row for row in rows if row["predicted"] is not None), key=lambda row: row["knn"])
         raw = next(row for row in rows if row["method"] == "raw columns")
         verdict = "better than" if best["knn"] > raw["knn"] else "no better than"
-        lines.append(f"best here by kNN: {best['method']}, {best['knn']:.3f}, {verdict} raw columns ({raw['knn']:.3f}).")
+        lines.append(
+            f"best here by kNN: {best['method']}, {best['knn']:.3f}, {verdict} raw columns ({raw['knn']:.3f})."
+        )
     strong, weak = rows[0], rows[1]
-    lines.append(f"one weight decides the rank: VICReg's invariance 25 keeps {strong['rank']} modes, 1 keeps {weak['rank']}.")
+    lines.append(
+        f"one weight decides the rank: VICReg's invariance 25 keeps {strong['rank']} modes, 1 keeps {weak['rank']}."
+    )
     example = "eigenpairs fit X.npy --pairs P.csv --set invariance=1 --dim 32 --out model/"
     lines += ["", "Next:"]
     if not task["own"]:

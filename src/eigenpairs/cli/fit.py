@@ -23,14 +23,22 @@ from eigenpairs.cli.output import curve, number, print_json
 
 
 def fit(
-    data: str = typer.Argument(metavar="DATA", help="Rows: .npy (memory-mapped), .npz, .csv or .parquet; file.npz:NAME picks an array."),
-    pairs: str = typer.Option(..., metavar="FILE", help="One column: group of each row. Two: row numbers of each pair; three: weight."),
+    data: str = typer.Argument(
+        metavar="DATA", help="Rows: .npy (memory-mapped), .npz, .csv or .parquet; file.npz:NAME picks an array."
+    ),
+    pairs: str = typer.Option(
+        ..., metavar="FILE", help="One column: group of each row. Two: row numbers of each pair; three: weight."
+    ),
     out: str = typer.Option(..., metavar="FOLDER", help="Folder to write the model to."),
-    labels: str = typer.Option(None, metavar="FILE", help="One label per row (-1 or empty: none); only used to print kNN accuracy."),
+    labels: str = typer.Option(
+        None, metavar="FILE", help="One label per row (-1 or empty: none); only used to print kNN accuracy."
+    ),
     objective: str = OBJECTIVE,
     settings: list[str] = SETTINGS,
     features: str = typer.Option("linear", metavar="NAME", help="Class of functions."),
-    ridge: float = typer.Option(0.0, parser=real, metavar="NUMBER", help="Ridge relative to the mean variance, for few rows."),
+    ridge: float = typer.Option(
+        0.0, parser=real, metavar="NUMBER", help="Ridge relative to the mean variance, for few rows."
+    ),
     dim: int = typer.Option(64, parser=count, metavar="INTEGER", help="Number of output columns."),
     weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (weigh rows by degree) or samples."),
     force: bool = FORCE,
@@ -52,9 +60,7 @@ def fit(
     relation = read_pairs(pairs, len(X))
     y = None if labels is None else read_labels(labels, len(X))
     with progress_bar("moments") as progress:
-        spec = spectrum(
-            X, relation, parse_features(features, ridge), max(dim, 256), weighting, progress=progress
-        )
+        spec = spectrum(X, relation, parse_features(features, ridge), max(dim, 256), weighting, progress=progress)
     embedding = spec.embed(chosen, dim)
     solved = time.perf_counter() - start
     accuracy = None if y is None else knn_before_and_after(X, y, relation, embedding)
@@ -79,7 +85,8 @@ def fit(
         print_json(facts)
         return
     print(f"{len(X):,} rows x {X.shape[1]} columns, {relation!r}")
-    print(f"rho    {curve(spec.rho, top=1.0)}  {spec.rho[0]:.3f} to {spec.rho[-1]:.3f}, {spec.n_modes} of {spec.rank} modes")
+    ends = f"{spec.rho[0]:.3f} to {spec.rho[-1]:.3f}"
+    print(f"rho    {curve(spec.rho, top=1.0)}  {ends}, {spec.n_modes} of {spec.rank} modes")
     print(f"gains  {curve(best.gains)}  {chosen!r}, rank {best.rank} of {embedding.n_components}")
     print(f"loss   {number(best.loss)} ({best.note})")
     if accuracy is not None:

@@ -13,7 +13,9 @@ from eigenpairs.cli.output import curve, number, print_json, print_table
 
 def inspect(
     model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit` or ep.save."),
-    dim: int = typer.Option(None, parser=count, metavar="INTEGER", help="Columns for the comparison; the model's own by default."),
+    dim: int = typer.Option(
+        None, parser=count, metavar="INTEGER", help="Columns for the comparison; the model's own by default."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Print a model's card, its spectrum, and gains and rank of every objective on it.
@@ -33,11 +35,19 @@ def inspect(
     print(f"{card['kind']} of {card['n_samples']:,} rows, {_called(card['features'])}, weighting {card['weighting']}")
     if "objective" in card:
         best = card["optimum"]
-        print(f"objective {_called(card['objective'])}: loss {number(best['loss'])}, rank {best['rank']} ({best['note']})")
+        print(
+            f"objective {_called(card['objective'])}: loss {number(best['loss'])}, rank {best['rank']} ({best['note']})"
+        )
     print(f"written by eigenpairs {card['package_version']}, format {card['format_version']}")
     print(f"\nrho {curve(rho, 60, top=1.0)} {rho[0]:.3f} to {rho[-1]:.3f}, {len(rho)} of {card['rank']} modes\n")
     table = [
-        [row["objective"], number(row["loss"]), str(row["rank"]), "yes" if row["exact"] else "bound", curve(row["gains"], 32)]
+        [
+            row["objective"],
+            number(row["loss"]),
+            str(row["rank"]),
+            "yes" if row["exact"] else "bound",
+            curve(row["gains"], 32),
+        ]
         for row in rows
     ]
     print_table(["objective", "optimal loss", "rank", "exact", f"gains on {width} modes"], table)

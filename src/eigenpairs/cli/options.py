@@ -16,7 +16,9 @@ from eigenpairs.spectrum.sums import Progress
 
 JSON = typer.Option(False, "--json", help="Print one JSON object instead of text.")
 FORCE = typer.Option(False, "--force", help="Overwrite what exists.")
-OBJECTIVE = typer.Option("vicreg", "--objective", metavar="NAME", help="One of: vicreg, barlow-twins, spectral-contrastive, whitening.")
+OBJECTIVE = typer.Option(
+    "vicreg", "--objective", metavar="NAME", help="One of: vicreg, barlow-twins, spectral-contrastive, whitening."
+)
 SETTINGS = typer.Option([], "--set", metavar="NAME=VALUE", help="A parameter of the objective; may be repeated.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def curve(values: np.ndarray, width: int = 40, top: float | None = None) -> str:
     values = np.asarray(values, dtype=np.float64)
     if len(values) > width:
         edges = np.linspace(0, len(values), width + 1).astype(int)
-        values = np.array([values[a:b].mean() for a, b in zip(edges[:-1], edges[1:], strict=True)])
+        values = np.array([values[a:b].mean() for a, b in pairwise(edges)])
     top = float(values.max(initial=0.0)) if top is None else top
     if not top > 0:
         return " " * len(values)

@@ -10,9 +10,7 @@ from eigenpairs.objective.optimum import Optimum, padded
 from eigenpairs.objective.rotation import map_with_variances
 
 
-def solve_least_squares(
-    rho: np.ndarray, width: int, invariance: float, variance: float, covariance: float
-) -> Optimum:
+def solve_least_squares(rho: np.ndarray, width: int, invariance: float, variance: float, covariance: float) -> Optimum:
     """Minimise variance sum (1-C_kk)^2 + covariance sum off^2 + 2 invariance sum (1-rho_k) b_k over maps.
 
     With covariance >= variance the modes are best kept apart, b_k = (1 - invariance (1-rho_k)/variance)_+. With

@@ -17,9 +17,8 @@ from eigenpairs.objective.rotation import map_with_variances
 from eigenpairs.objective.std_hinge_bounds import envelope_bound, two_level
 from eigenpairs.objective.water_filling import FULL, STD_EPS, Filling
 
-def solve_std_hinge(
-    rho: np.ndarray, width: int, invariance: float, variance: float, covariance: float
-) -> Optimum:
+
+def solve_std_hinge(rho: np.ndarray, width: int, invariance: float, variance: float, covariance: float) -> Optimum:
     """Minimise (1/K)[s E|z-z+|^2 + m sum hinge(C_kk) + 2 n sum off^2] over maps to K = `width` columns."""
     cost = invariance * 2 * (1 - rho[:width])
     if variance >= 16 * covariance:
@@ -45,9 +44,7 @@ def solve_std_hinge(
     return Optimum(gains, better, False, min(bound, better), note, partial(np.array, A))
 
 
-def _value(
-    cost: np.ndarray, gains: np.ndarray, variances: np.ndarray, variance: float, covariance: float
-) -> float:
+def _value(cost: np.ndarray, gains: np.ndarray, variances: np.ndarray, variance: float, covariance: float) -> float:
     hinge = np.maximum(1 - np.sqrt(variances + STD_EPS), 0.0).sum()
     off_diagonal = max(np.sum(gains**2) - np.sum(variances**2), 0.0)
     return float((cost @ gains + variance * hinge + 2 * covariance * off_diagonal) / len(variances))

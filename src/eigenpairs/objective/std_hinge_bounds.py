@@ -48,7 +48,9 @@ def _best_levels(cost: np.ndarray, width: int, m: float, n: float, q: int) -> tu
     step = grid[1] / 2
     while step > 1e-11:
         _, high, low = found
-        moves = [(high + a, low + b) for a, b in ((step, 0), (-step, 0), (0, step), (0, -step), (step, step), (-step, -step))]
+        moves = [
+            (high + a, low + b) for a, b in ((step, 0), (-step, 0), (0, step), (0, -step), (step, step), (-step, -step))
+        ]
         allowed = [(min(max(x, 0.0), FULL), min(max(y, 0.0), FULL)) for x, y in moves]
         better = min(((value(x, y), x, y) for x, y in allowed if x >= y), default=found)
         if better[0] < found[0]:

@@ -31,10 +31,13 @@ def read_pairs(path: str | os.PathLike, n_samples: int) -> Relation:
         if len(columns) == 1:
             ids = np.asarray(columns[0])
             if len(ids) != n_samples:
-                raise ValueError(f"one column is the group of each row, but it has {len(ids)} entries for {n_samples} rows")
+                raise ValueError(
+                    f"one column is the group of each row, but it has {len(ids)} entries for {n_samples} rows"
+                )
             return Relation.from_groups(ids)
         if len(columns) in (2, 3):
-            return Relation.from_edges(*columns, n_samples=n_samples)
+            weight = columns[2] if len(columns) == 3 else None
+            return Relation.from_edges(columns[0], columns[1], weight, n_samples)
         raise ValueError(
             f"it has {len(columns)} columns; give one (group ids), two (row numbers) or three (row numbers, weight)"
         )

@@ -119,8 +119,8 @@ class Relation:
         pairs = sp.coo_array((weight[distinct], (low, high)), (n, n))
         pairs.sum_duplicates()
         kept = pairs.data > 0
-        ends = (end[kept].astype(np.int64) for end in (pairs.row, pairs.col))
-        return cls(((1.0, Edges(*ends, pairs.data[kept], n)),))
+        left, right = (end[kept].astype(np.int64) for end in (pairs.row, pairs.col))
+        return cls(((1.0, Edges(left, right, pairs.data[kept], n)),))
 
     @classmethod
     def from_neighbors(cls, X: Any, k: int = 15, metric: str = "euclidean") -> Relation:

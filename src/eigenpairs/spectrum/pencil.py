@@ -27,9 +27,7 @@ class Pencil:
     rank: int
 
 
-def solve_pencil(
-    S: np.ndarray, M: np.ndarray, mean: np.ndarray, n_components: int, ridge: float = 0.0
-) -> Pencil:
+def solve_pencil(S: np.ndarray, M: np.ndarray, mean: np.ndarray, n_components: int, ridge: float = 0.0) -> Pencil:
     """The leading eigenpairs of (S - M) v = rho S v.
 
     Rank rule: columns are scaled to unit variance (a column whose spread is rounding noise of its mean counts as
@@ -64,9 +62,7 @@ def solve_pencil(
     if ridge > 0:
         # (C) v = rho (S + r) v is (M + r) v = (1 - rho)(S + r) v.
         extra = ridge * np.trace(S) / D * (basis.T @ basis)
-        loss, inner = scipy.linalg.eigh(
-            disagreement + extra, np.eye(rank) + extra, subset_by_index=[0, m - 1]
-        )
+        loss, inner = scipy.linalg.eigh(disagreement + extra, np.eye(rank) + extra, subset_by_index=[0, m - 1])
     else:
         loss, inner = scipy.linalg.eigh(disagreement, subset_by_index=[0, m - 1])
     weights = np.zeros((D, m))

@@ -111,6 +111,4 @@ def spectrum_of_sums(
 ) -> Spectrum:
     """The spectrum of a span whose moments are known."""
     pencil = solve_pencil(sums.covariance, sums.disagreement, sums.mean, n_components, features.ridge)
-    return Spectrum(
-        pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights
-    )
+    return Spectrum(pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights)

@@ -102,7 +102,7 @@ class Spectrum:
         constants = 0 if objective.centred else 1  # a loss that does not centre spends a column on the constant
         width = self.n_modes + constants
         K = width if n_components is None else whole_number(n_components, "n_components", 1)
-        if K > self.rank + constants:
+        if self.rank + constants < K:
             warnings.warn(
                 f"n_components = {K} exceeds the rank {self.rank} of the class "
                 f"({type(self.features).__name__} features of these rows); using {self.rank + constants}",
