@@ -1,7 +1,8 @@
 """Claim: `eigenpairs fit` solves Fashion-MNIST with shifts as pairs in under a minute on two cores.
 
-60,000 images of 784 pixels and four shifts of each (300,000 rows, a .npy file that is memory-mapped); the command prints kNN accuracy on
-raw pixels and on the embedding, with 4,000 held-out images. Needs the folder of real data named by EIGENPAIRS_DATA.
+60,000 images of 784 pixels and four shifts of each (300,000 rows, a .npy file that is memory-mapped); the command
+prints kNN accuracy on raw pixels and on the embedding, with 4,000 held-out images. Needs the folder of real data
+named by EIGENPAIRS_DATA.
 
     EIGENPAIRS_DATA=... python benchmarks/fashion_mnist_in_a_minute.py [--set invariance=3 ...]
 """
