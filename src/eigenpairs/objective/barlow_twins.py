@@ -48,7 +48,7 @@ class BarlowTwins(Objective):
     >>> ep.BarlowTwins(redundancy=1.0).gains([0.9, 0.6]).round(3)
     array([0.872, 1.128])
     >>> ep.BarlowTwins(redundancy=5e-3).optimum([0.9, 0.8, 0.7, 0.6]).rank
-    1
+    2
     """
 
     redundancy: float = 5e-3
