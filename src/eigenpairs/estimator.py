@@ -116,11 +116,15 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X, relation = self._checked(X, y, relation, groups, reset=first)
         features = self._features()
         feature_map = features.fitted(X)
-        batch = pair_sums(X, feature_map, relation)
+        if features.ridge == "auto":
+            raise ValueError(
+                "features.ridge = 'auto' needs all rows at once to hold some out; give partial_fit a number"
+            )
+        (batch,) = pair_sums(X, feature_map, relation)
         held = batch if before is None else before + batch
         n_samples = relation.n_samples + (0 if first else self.spectrum_.n_samples)
         wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
-        spec = spectrum_of_sums(held, features, feature_map, wanted, "pairs", n_samples)
+        spec = spectrum_of_sums([held], features, feature_map, wanted, "pairs", n_samples)
         self._sums = held
         return self._hold(self._embed(spec))
 

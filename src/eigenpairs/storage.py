@@ -168,6 +168,7 @@ def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray
         "weighting": spec.weighting,
         "n_samples": spec.n_samples,
         "rank": spec.rank,
+        "ridge": spec.ridge,
         "rho": [float(value) for value in spec.rho],
     }
     if spec.feature_map is not None:
@@ -233,5 +234,5 @@ def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> S
         feature_map = features.restored(card["n_inputs"], state)
     return Spectrum(
         tensors["rho"], card["rank"], features, card["weighting"], card["n_samples"], feature_map,
-        tensors.get("mean"), tensors.get("weights"), tensors.get("values"),
+        tensors.get("mean"), tensors.get("weights"), tensors.get("values"), card["ridge"],
     )  # fmt: skip

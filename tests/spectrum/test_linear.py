@@ -183,14 +183,63 @@ def test_sums_add_over_batches_with_other_shifts():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 3)) + np.repeat([[0.0], [50.0]], 20, axis=0)
     G = ep.Relation.from_groups(np.arange(40) // 2)
-    whole = pair_sums(X, LinearMap(3), G)
-    parts = pair_sums(X[:20], LinearMap(3), G[:20]) + pair_sums(X[20:], LinearMap(3), G[20:])
+    (whole,) = pair_sums(X, LinearMap(3), G)
+    ((first,), (second,)) = (pair_sums(X[rows], LinearMap(3), G[rows]) for rows in (slice(20), slice(20, 40)))
+    parts = first + second
     np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-10)
     np.testing.assert_allclose(parts.mean, whole.mean)
     np.testing.assert_allclose(parts.disagreement, whole.disagreement, rtol=1e-10)
 
 
+@pytest.mark.parametrize("weighting", ["pairs", "samples"])
+@pytest.mark.parametrize("kind", RELATIONS)
+def test_folds_add_up_to_the_whole(kind, weighting):
+    X, G = np.random.default_rng(0).standard_normal((120, 4)), RELATIONS[kind](120)
+    components = G.components
+    folds = pair_sums(X, LinearMap(4), G, weighting, folds=np.where(components >= 0, components % 3, 0))
+    (whole,) = pair_sums(X, LinearMap(4), G, weighting)
+    total = folds[0]
+    for sums in folds[1:]:
+        total = total + sums
+    np.testing.assert_allclose(total.covariance, whole.covariance, atol=1e-12)
+    np.testing.assert_allclose(total.disagreement, whole.disagreement, atol=1e-12)
+
+
+class TestAutomaticRidge:
+    def few_pairs(self, n, rng):
+        source = rng.standard_normal((n, 40)) * np.linspace(3, 0.3, 40)
+        return np.concatenate([source + rng.standard_normal((n, 40)) for _ in range(2)]), ep.Relation.from_views(n, 2)
+
+    def test_improves_held_out_pairs_when_rows_are_few_and_vanishes_when_many(self):
+        rng = np.random.default_rng(0)
+        X, G = self.few_pairs(60, rng)
+        new, H = self.few_pairs(3000, rng)
+        plain, auto = (ep.spectrum(X, G, features=ep.Linear(ridge=ridge)) for ridge in (0.0, "auto"))
+        assert auto.ridge > 0
+        assert auto.heldout(new, H)[:10].mean() > plain.heldout(new, H)[:10].mean() + 0.02
+        assert ep.spectrum(new, H, features=ep.Linear(ridge="auto")).ridge < auto.ridge
+
+    def test_needs_groups_to_hold_out(self):
+        X = np.random.default_rng(0).standard_normal((30, 3))
+        with pytest.raises(ValueError, match="holds out whole groups of partners, and this relation has 1"):
+            ep.spectrum(X, ep.Relation.from_edges(np.arange(29), np.arange(1, 30)), features=ep.Linear(ridge="auto"))
+
+
 class TestInputs:
+    def test_nan_beyond_the_first_chunk_is_found(self, monkeypatch):
+        monkeypatch.setattr(sums_module, "CHUNK_BYTES", 8)
+        for bad in (np.nan, np.inf):
+            for kind in RELATIONS:
+                X, G = np.random.default_rng(0).standard_normal((120, 2)), RELATIONS[kind](120)
+                row = int(np.flatnonzero(G.degrees)[-1])
+                X[row, 1] = bad
+                with pytest.raises(ValueError, match=rf"X\[{row}, 1\] = {bad}"):
+                    ep.spectrum(X, G)
+
+    def test_overflow_is_named(self):
+        with pytest.raises(ValueError, match="squares overflow"):
+            ep.spectrum(np.random.default_rng(0).standard_normal((20, 2)) * 1e200, ep.Relation.from_views(10, 2))
+
     def test_dtypes_and_memmaps_agree(self, tmp_path):
         rng = np.random.default_rng(0)
         X = rng.integers(0, 255, (50, 4)).astype(np.uint8)

@@ -17,7 +17,7 @@ from eigenpairs.cli.options import (
     parse_features,
     parse_objective,
     progress_bar,
-    real,
+    ridge_or_auto,
 )
 from eigenpairs.cli.output import curve, number, print_json
 
@@ -36,8 +36,11 @@ def fit(
     objective: str = OBJECTIVE,
     settings: list[str] = SETTINGS,
     features: str = typer.Option("linear", metavar="NAME", help="Class of functions."),
-    ridge: float = typer.Option(
-        0.0, parser=real, metavar="NUMBER", help="Ridge relative to the mean variance, for few rows."
+    ridge: Any = typer.Option(
+        0.0,
+        parser=ridge_or_auto,
+        metavar="NUMBER",
+        help="Ridge relative to the mean variance, for few rows; 'auto' chooses it on held-out pairs.",
     ),
     dim: int = typer.Option(64, parser=count, metavar="INTEGER", help="Number of output columns."),
     weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (weigh rows by degree) or samples."),
@@ -76,6 +79,7 @@ def fit(
         "loss": best.loss,
         "exact": best.exact,
         "lower_bound": best.lower_bound,
+        "ridge": spec.ridge,
         "rho": spec.rho,
         "seconds": solved,
     }

@@ -71,7 +71,12 @@ def parse_objective(name: str, settings: list[str]) -> Objective:
     return kind(**params)
 
 
-def parse_features(name: str, ridge: float) -> Features:
+def ridge_or_auto(text: str) -> float | str:
+    """A number, or the word auto."""
+    return text if text == "auto" else real(text)
+
+
+def parse_features(name: str, ridge: float | str) -> Features:
     """The class of functions called `name`."""
     if name != "linear":
         raise ValueError(f"--features: {name!r} is unknown; choose from linear")

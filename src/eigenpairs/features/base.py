@@ -19,7 +19,7 @@ class Features(Parameters, ABC):
     list it in `eigenpairs.features.FEATURES` so that models can be saved and loaded.
     """
 
-    ridge: float = 0.0
+    ridge: float | str = 0.0
 
     @abstractmethod
     def fitted(self, X: Any) -> FeatureMap:

@@ -17,9 +17,10 @@ class Linear(Features):
 
     Parameters
     ----------
-    ridge : float, default 0
+    ridge : float or "auto", default 0
         Added to the second moments, relative to their mean eigenvalue trace(S)/D. It shrinks directions of small
-        variance, which is what keeps a fit on few rows from finding pairs' noise.
+        variance, which is what keeps a fit on few rows from finding pairs' noise. "auto" chooses it on held-out pairs,
+        by five folds over groups of partners (`Spectrum.ridge` tells the choice).
 
     Examples
     --------
@@ -28,10 +29,11 @@ class Linear(Features):
     Linear(ridge=0.001)
     """
 
-    ridge: float = 0.0
+    ridge: float | str = 0.0
 
     def validate(self) -> None:
-        real_number(self.ridge, "ridge", 0.0)
+        if self.ridge != "auto":
+            real_number(self.ridge, "ridge", 0.0)
 
     def fitted(self, X: Any) -> LinearMap:
         return LinearMap(table(X, "X").shape[1])

@@ -105,7 +105,18 @@ class PopulationMoments:
         return float(2 * np.sum((1 - self.rho)[:, None] * self.A**2))
 
 
-Moments = BatchMoments | PopulationMoments
+class KnownMoments:
+    """Moments of a centred embedding given as matrices: Cov(z) and Cov(z, z+), both (K, K)."""
+
+    namespace = np
+
+    def __init__(self, covariance: np.ndarray, cross: np.ndarray):
+        self.covariance, self.cross, self.width = covariance, cross, len(covariance)
+        self.mean, self.variance = np.zeros(self.width), np.diag(covariance)
+        self.energy = float(2 * np.trace(covariance - cross))
+
+
+Moments = BatchMoments | PopulationMoments | KnownMoments
 
 
 def diagonal(matrix: Array) -> Array:

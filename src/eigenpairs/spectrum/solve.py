@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from eigenpairs._validate import one_of, real_number, table, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.pencil import solve_pencil
+from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.sums import PairSums, Progress, pair_sums
@@ -100,15 +102,20 @@ def spectrum(
     if X.shape[0] != relation.n_samples:
         raise ValueError(f"X has {X.shape[0]} rows and relation {relation.n_samples}; give one row of X per sample")
     feature_map = features.fitted(X)
-    sums = pair_sums(X, feature_map, relation, weighting, device, progress)
-    found = spectrum_of_sums(sums, features, feature_map, n_components, weighting, relation.n_samples)
+    rows_of_fold = fold_of_rows(relation, random_state) if features.ridge == "auto" else None
+    folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
+    found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
     found.fitted = X
     return found
 
 
 def spectrum_of_sums(
-    sums: PairSums, features: Features, feature_map: Any, n_components: int, weighting: str, n_samples: int
+    folds: list[PairSums], features: Features, feature_map: Any, n_components: int, weighting: str, n_samples: int
 ) -> Spectrum:
-    """The spectrum of a span whose moments are known."""
-    pencil = solve_pencil(sums.covariance, sums.disagreement, sums.mean, n_components, features.ridge)
-    return Spectrum(pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights)
+    """The spectrum of a span whose moments are known, fold by fold if a ridge is to be chosen."""
+    ridge = choose_ridge(folds, n_components) if features.ridge == "auto" else float(features.ridge)
+    sums = reduce(PairSums.__add__, folds)
+    pencil = solve_pencil(sums.covariance, sums.disagreement, sums.mean, n_components, ridge)
+    return Spectrum(
+        pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights, ridge=ridge
+    )

@@ -35,6 +35,8 @@ class Spectrum:
         For feature columns: phi(x) = (Phi(x) - mean) @ weights, with E[phi phi^T] = I.
     values : (n_samples, n_modes)
         For `Free`: phi at the fitted rows, 0 at rows without a partner.
+    ridge : float
+        The ridge used, relative to the mean eigenvalue; chosen on held-out pairs with ``Linear(ridge="auto")``.
     """
 
     rho: np.ndarray
@@ -46,6 +48,7 @@ class Spectrum:
     mean: np.ndarray | None = None
     weights: np.ndarray | None = None
     values: np.ndarray | None = None
+    ridge: float = 0.0
     fitted: Any = field(default=None, repr=False, compare=False)
 
     @property

@@ -7,8 +7,8 @@ agree, 1 - rho would otherwise be the difference of two almost equal numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -88,7 +88,8 @@ def pair_sums(
     weighting: str = "pairs",
     device: str | None = None,
     progress: Progress | None = None,
-) -> PairSums:
+    folds: np.ndarray | None = None,
+) -> list[PairSums]:
     """Sums of the rows of X and the pairs of `relation`, each row read once (twice for weighting="samples").
 
     Parameters
@@ -97,24 +98,50 @@ def pair_sums(
     feature_map : chunked map to the columns
     weighting : "pairs" weighs rows by their degree, "samples" weighs all rows that have a partner equally
     device : torch device for the products, None for numpy
+    folds : (n_samples,) fold of every row, partners in one fold; None puts all rows in one
+
+    Returns
+    -------
+    The sums of each fold, about one shift; their sum is the whole.
     """
     D = feature_map.n_columns
     max_rows = max(64, CHUNK_BYTES // (8 * D))
     reader = _Reader(X, feature_map, device)
-    sums = PairSums.zero(reader.choose_shift(max_rows, relation))
-    total = relation.total
-    for scale, block in relation.blocks(max_rows):
-        if isinstance(block, Pairs):
-            _add_pairs(sums, reader, scale, block)
-        elif block.rows.size > max_rows and block.rows.shape[1] == 1:
-            _add_large_clique(sums, reader, scale, block, max_rows)
-        else:
-            _add_cliques(sums, reader, scale, block)
-        if progress is not None:
-            progress(min(sums.degree / total, 1.0))
+    shift = reader.choose_shift(max_rows, relation)
+    folds = np.zeros(relation.n_samples, dtype=np.int64) if folds is None else folds
+    found = [PairSums.zero(shift) for _ in range(int(folds.max()) + 1)]
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and inf are found by `_Reader.check`, with their place
+        for scale, block in relation.blocks(max_rows):
+            for fold, part in _by_fold(block, folds):
+                _add_block(found[fold], reader, scale, part, max_rows)
+            if progress is not None:
+                progress(min(sum(sums.degree for sums in found) / relation.total, 1.0))
     if weighting == "samples" and not relation.uniform:
-        _weigh_rows_equally(sums, reader, np.flatnonzero(relation.degrees > 0), max_rows)
-    return sums
+        connected = relation.degrees > 0
+        for fold, sums in enumerate(found):
+            _weigh_rows_equally(sums, reader, np.flatnonzero(connected & (folds == fold)), max_rows)
+    return found
+
+
+def _by_fold(block: Cliques | Pairs, folds: np.ndarray) -> Iterator[tuple[int, Cliques | Pairs]]:
+    """The parts of a block that belong to each fold; partners are in one fold, so no pair is cut."""
+    fold = folds[block.rows[0] if isinstance(block, Cliques) else block.i]
+    for value in np.unique(fold):
+        mine = fold == value
+        if isinstance(block, Cliques):
+            yield int(value), block if mine.all() else replace(block, rows=block.rows[:, mine])
+        else:
+            part = block if mine.all() else Pairs(block.i[mine], block.j[mine], block.weight[mine])
+            yield int(value), part
+
+
+def _add_block(sums: PairSums, reader: _Reader, scale: float, block: Cliques | Pairs, max_rows: int) -> None:
+    if isinstance(block, Pairs):
+        _add_pairs(sums, reader, scale, block)
+    elif block.rows.size > max_rows and block.rows.shape[1] == 1:
+        _add_large_clique(sums, reader, scale, block, max_rows)
+    else:
+        _add_cliques(sums, reader, scale, block)
 
 
 class _Reader:
@@ -129,18 +156,26 @@ class _Reader:
         rows = np.flatnonzero(relation.degrees[:max_rows] > 0)
         if len(rows):
             columns = self._columns(rows).astype(np.float64)
+            finite_rows(columns, rows, "X")
             constant = columns.min(axis=0) == columns.max(axis=0)
             self.shift = np.where(constant, columns[0], columns.mean(axis=0))
         return self.shift
 
     def _columns(self, rows: np.ndarray) -> np.ndarray:
-        chunk = read_rows(self.X, rows)
-        finite_rows(chunk, rows, "X")
-        return self.feature_map(chunk)
+        return self.feature_map(read_rows(self.X, rows))
 
     def read(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Phi of these rows minus the shift, float64."""
         return np.subtract(self._columns(rows), self.shift, out=out, dtype=np.float64)
+
+    def check(self, second: np.ndarray, rows: np.ndarray) -> None:
+        """Raise if these rows hold NaN or inf: it shows in their second moment, without a pass over the data."""
+        if np.isfinite(np.trace(second)):
+            return
+        for start in range(0, len(rows), 1024):
+            part = rows[start : start + 1024]
+            finite_rows(read_rows(self.X, part), part, "X")
+        raise ValueError("X holds values whose squares overflow; rescale its columns")
 
     def gram(self, rows: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
         """rows^T others, by default rows^T rows."""
@@ -164,6 +199,7 @@ def _add_cliques(sums: PairSums, reader: _Reader, scale: float, block: Cliques) 
         rows = rows[:1]
     rows -= mean
     within = (2 if members == 2 else 1) * reader.gram(rows.reshape(-1, rows.shape[-1]))
+    reader.check(between + within, block.rows.ravel())
     _add(sums, scale, block, groups, between + within, members * mean.sum(axis=0), within)
 
 
@@ -174,6 +210,7 @@ def _add_large_clique(sums: PairSums, reader: _Reader, scale: float, block: Cliq
         chunk = reader.read(rows[start : start + max_rows])
         total += chunk.sum(axis=0)
         second += reader.gram(chunk)
+    reader.check(second, rows)
     _add(sums, scale, block, 1, second, total, second - np.outer(total, total) / len(rows))
 
 
@@ -199,7 +236,9 @@ def _add_pairs(sums: PairSums, reader: _Reader, scale: float, block: Pairs) -> N
     columns = reader.read(rows)
     sums.dirichlet += reader.gram(columns, degrees * columns - G @ columns)
     sums.first += np.sum(degrees * columns, axis=0)
-    sums.second += reader.gram(np.sqrt(degrees) * columns)
+    second = reader.gram(np.sqrt(degrees) * columns)
+    reader.check(second, rows)
+    sums.second += second
     sums.weight += float(degrees.sum())
     sums.degree += float(degrees.sum())
 
