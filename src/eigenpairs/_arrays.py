@@ -37,6 +37,11 @@ def at_least_float32(x: Array) -> Array:
     return xp.astype(x, xp.float32 if xp.isdtype(x.dtype, "real floating") else xp.float64)
 
 
+def detached(x: Array) -> Array:
+    """`x` without its gradient history."""
+    return x.detach() if is_torch_array(x) else x
+
+
 def to_numpy(x: Array, dtype: Any = None) -> np.ndarray:
     """`x` as a numpy array on the host, detached from any graph."""
     if is_torch_array(x):

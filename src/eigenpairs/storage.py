@@ -169,6 +169,7 @@ def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray
         "n_samples": spec.n_samples,
         "rank": spec.rank,
         "ridge": spec.ridge,
+        "faithful": spec.faithful,
         "rho": [float(value) for value in spec.rho],
     }
     if spec.feature_map is not None:
@@ -185,7 +186,7 @@ def _dump_embedding(emb: Embedding) -> tuple[dict[str, Any], dict[str, np.ndarra
     card["optimum"] = {
         "loss": best.loss,
         "exact": best.exact,
-        "lower_bound": best.lower_bound,
+        "lower_bound": best.lower_bound if np.isfinite(best.lower_bound) else None,  # JSON has no nan
         "note": best.note,
         "constant": best.constant,
         "rank": best.rank,
@@ -212,8 +213,9 @@ def _restore(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
         raise ValueError(f"kind {kind!r} is unknown to this version of eigenpairs")
     best = card["optimum"]
     optimum = Optimum(
-        tensors["gains"], best["loss"], best["exact"], best["lower_bound"], best["note"], constant=best["constant"]
-    )
+        tensors["gains"], best["loss"], best["exact"], _or_nan(best["lower_bound"]), best["note"],
+        constant=best["constant"],
+    )  # fmt: skip
     embedding = Embedding(spec, _make(card["objective"], OBJECTIVES, "objective"), optimum, tensors["map"])
     if kind == "Embedding":
         return embedding
@@ -223,6 +225,10 @@ def _restore(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
     params["objective"] = None if params["objective"] is None else embedding.objective
     params["features"] = None if params["features"] is None else spec.features
     return SpectralSSL(**params)._hold(embedding, card["feature_names"])
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Spectrum:
@@ -235,4 +241,5 @@ def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> S
     return Spectrum(
         tensors["rho"], card["rank"], features, card["weighting"], card["n_samples"], feature_map,
         tensors.get("mean"), tensors.get("weights"), tensors.get("values"), card["ridge"],
+        card["faithful"],
     )  # fmt: skip

@@ -92,10 +92,68 @@ def test_top_k_blindly_would_be_wrong():
     assert ep.BarlowTwins(1.0).population_loss(np.eye(2), rho) > 1.19
 
 
-def test_whitening_is_optimal_only_for_equal_correlations():
+def test_when_whitening_is_optimal():
+    """b = 1 iff r_k (1 - (1-lam) mean(r) - lam r_k) is the same for all k: equal r, or any r_1 + r_2 = 1 at lam = 1."""
     for lam in (0.05, 0.5, 1.0):
         np.testing.assert_allclose(ep.BarlowTwins(lam).gains(np.full(4, 0.6)), 1.0)
         assert np.ptp(ep.BarlowTwins(lam).gains([0.9, 0.6, 0.5, 0.2])) > 0.01
+    np.testing.assert_allclose(ep.BarlowTwins(1.0).gains([0.7, 0.3]), 1.0)
+
+
+class TestHardNumbers:
+    """Spectra and weights at which a formula that is right on paper loses its digits."""
+
+    @pytest.mark.parametrize(
+        ("lam", "rho", "width"),
+        [
+            (1e-9, [1e-12] * 4, 4),
+            (1e-300, [0.9, 0.8], 4),
+            (1e-300, [0.9] * 3, 3),
+            (0.005, [1, 1e-12, 0, -0.5], 7),
+            (0.1, [0.5, 1e-12, 1e-12, 0.0], 11),
+            (0.0011268883426095737, [0.939308906219, 0.826599093531, 0.628168965561, 0.556658449123], 7),
+            (1.0, [1e-310, -0.1], 2),
+            (1e-9, [1.0, 1.0, 0.0, 0.0], 4),
+        ],
+    )
+    def test_value_and_map_stay_finite_and_agree(self, lam, rho, width):
+        objective, rho = ep.BarlowTwins(lam), np.array(rho, dtype=float)
+        best = objective.optimum(rho, width)
+        A = best.map()
+        assert np.isfinite(A).all() and np.isfinite(best.loss)
+        assert objective.population_loss(A, rho) == pytest.approx(best.loss, rel=1e-9, abs=1e-12)
+        assert best.lower_bound <= best.loss * (1 + 1e-12) + 1e-12
+
+    def test_a_tiny_weight_is_not_beaten(self):
+        best = ep.BarlowTwins(0.005).optimum([1, 1e-12, 0, -0.5], 7)
+        assert best.loss == pytest.approx(0.20388350, abs=2e-8)
+
+    def test_maps_at_activation_thresholds(self):
+        """lam chosen so that a mode is just about to come in: its gain is zero, not 0/0."""
+        rng = np.random.default_rng(0)
+        for _ in range(100):
+            r = np.sort(rng.uniform(0.05, 1, 7))[::-1]
+            j = rng.integers(1, 7)
+            drop = 1 - r[j] / r[:j]
+            lam = float(np.sum(drop * (1 / r[:j] - 1)) / (7 - np.sum(drop)))
+            if 0 < lam <= 1:
+                assert np.isfinite(ep.BarlowTwins(lam).optimum(r, 7).map()).all()
+
+    def test_large_redundancy_beyond_the_class_counts_dead_columns(self):
+        objective, rho = ep.BarlowTwins(2.0), np.full(3, 0.9)
+        best = objective.optimum(rho, 40)
+        assert objective.population_loss(best.map(), rho) == pytest.approx(best.loss)
+        assert best.lower_bound == pytest.approx(ep.BarlowTwins(1.0).optimum(rho, 40).loss)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_loss_does_not_depend_on_scale(self, dtype):
+        rng = np.random.default_rng(0)
+        Z, G = rng.standard_normal((40, 3)), ep.Relation.from_views(20, 2)
+        for objective in (ep.BarlowTwins(0.1), ep.Whitening()):
+            expected = float(objective.loss(Z, G))
+            for scale in (1e-30, 1e-20, 1e15, 1e30):
+                found = float(objective.loss((Z * scale).astype(dtype), G))
+                assert found == pytest.approx(expected, rel=1e-4), f"{objective} at scale {scale}"
 
 
 def test_predicted_rank_follows_the_formula():

@@ -43,6 +43,21 @@ def test_whitening_depends_on_the_span_alone():
         assert ep.Whitening().loss(Z @ mix, G) == pytest.approx(loss, rel=1e-7)
 
 
+def test_modes_below_minus_one_are_left_out_of_whitening():
+    """weighting="samples" can give rho < -1; then leaving the mode out (cost 4) is cheaper than 2 (1 - rho)."""
+    best = ep.Whitening().optimum([0.5, -3.0])
+    assert best.loss == pytest.approx(5.0) and best.rank == 1
+    assert ep.Whitening().population_loss(best.map(), np.array([0.5, -3.0])) == pytest.approx(5.0)
+
+
+def test_spectral_contrastive_per_view_survives_large_rows():
+    rng = np.random.default_rng(0)
+    Z = (1e9 * rng.standard_normal((24, 4))).astype(np.float32)
+    G = ep.Relation.from_views(12, 2)
+    found = float(ep.SpectralContrastive().loss(Z, G, per_view=True))
+    assert found == pytest.approx(float(ep.SpectralContrastive().loss(Z.astype(float), G, per_view=True)), rel=1e-4)
+
+
 def test_dropping_directions_never_pays_in_whitening():
     rng = np.random.default_rng(0)
     X, G = rows_with_correlations([0.9, 0.2, -0.8])

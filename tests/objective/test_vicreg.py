@@ -185,6 +185,43 @@ def test_filling_spends_the_total_and_levels_the_price(cost, n, total):
         assert filling.held(total, modes) == pytest.approx(b[:modes].sum(), abs=1e-9)
 
 
+class TestHardNumbers:
+    """Weights at which a formula that is right on paper loses its digits."""
+
+    @pytest.mark.parametrize("covariance", [1e-3, 1e-6, 1e-9, 1e-12, 1e-18, 1e-300, 0.0])
+    def test_a_vanishing_covariance_is_a_limit(self, covariance):
+        """The loss is continuous at covariance 0."""
+        for rho in ([0.9, 0.9, 0.5], [1e-6] * 6, [0.95, 0.9, 0.2, -0.3]):
+            for make, width in (
+                (lambda c: ep.VICReg(25, 25, c), 5),
+                (lambda c: ep.VICReg(1.0, 1e4, c, form="least-squares"), 7),
+            ):
+                limit, found = make(0.0).optimum(rho, width), make(covariance).optimum(rho, width)
+                assert limit.loss * (1 - 1e-12) <= found.loss <= limit.loss * (1 + 1e-12) + 100 * covariance
+                loss = make(covariance).population_loss(found.map(), np.array(rho))
+                assert loss == pytest.approx(found.loss, rel=1e-9)
+
+    def test_exactness_does_not_depend_on_units(self):
+        rho = np.linspace(0.9, 0.1, 8)
+        for scale in (1e-8, 1.0, 1e8):
+            best = ep.VICReg(scale, scale, 10 * scale).optimum(rho)
+            assert not best.exact and best.lower_bound < best.loss
+            assert best.loss == pytest.approx(scale * ep.VICReg(1.0, 1.0, 10.0).optimum(rho).loss, rel=1e-3)
+
+    def test_collapse_is_exact_for_any_covariance(self):
+        best = ep.VICReg(1e6, 1.0, 40.0).optimum(np.full(21, 0.7))
+        assert best.exact and best.rank == 0 and best.loss == pytest.approx(0.99)
+
+    def test_a_single_column_has_no_covariance(self):
+        assert ep.VICReg(1.0, 1.0, 50.0).optimum([0.9], 1).exact
+        assert ep.VICReg(1.0, 1.0, 50.0).optimum([0.9], 1).loss == ep.VICReg(1.0, 1.0, 0.0).optimum([0.9], 1).loss
+
+    def test_overflow_is_infinite_not_nan(self):
+        Z = np.random.default_rng(0).standard_normal((100, 3)).astype(np.float32) * 1e20
+        with np.errstate(over="ignore"):
+            assert ep.VICReg().loss(Z, G) == np.inf
+
+
 def test_unknown_form_is_refused():
     with pytest.raises(ValueError, match="form = 'squares' is unknown; choose from 'practice', 'least-squares'"):
         ep.VICReg(form="squares")

@@ -24,6 +24,16 @@ def test_covariance_is_the_gains_in_a_rotated_frame(fitted):
     np.testing.assert_allclose(np.diag(cov), np.trace(cov) / 4, atol=1e-10, err_msg="columns differ in variance")
 
 
+def test_an_optimum_of_another_problem_is_not_called_exact():
+    """With a ridge, or equal weights on unequal degrees, the spectrum is not that of the loss on the pairs."""
+    X, G = rows_with_correlations(RHO)
+    star = ep.Relation.from_edges(np.zeros(len(X) - 1), np.arange(1, len(X)))
+    for spec in (ep.spectrum(X, G, features=ep.Linear(ridge=0.5)), ep.spectrum(X, star, weighting="samples")):
+        best = spec.embed(ep.VICReg(), 3).optimum
+        assert not best.exact and np.isnan(best.lower_bound) and "the loss on the pairs themselves differs" in best.note
+    assert ep.spectrum(X, G, weighting="samples").embed(ep.VICReg(), 4).optimum.exact, "all degrees are equal here"
+
+
 def test_components_reproduce_transform(fitted):
     spec, X, _ = fitted
     emb = spec.embed(ep.Whitening(), 3)

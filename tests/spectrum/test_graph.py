@@ -122,6 +122,39 @@ def test_residuals_are_small_against_the_gap():
     assert graph is not None
 
 
+class TestRepeatedEigenvalues:
+    """Lanczos may converge without all copies of a repeated eigenvalue, with every residual tiny."""
+
+    def test_hypercube(self):
+        """Dimension d: values 1 - 2 k / d with multiplicity d choose k."""
+        d = 11
+        corner = np.repeat(np.arange(2**d), d)
+        other = corner ^ (1 << np.tile(np.arange(d), 2**d))
+        once = corner < other
+        G = ep.Relation.from_edges(corner[once], other[once])
+        rho = ep.spectrum(None, G, features=FREE, n_components=20, solver=arpack).rho
+        np.testing.assert_allclose(rho, [1 - 2 / d] * 11 + [1 - 4 / d] * 9, atol=1e-8)
+
+    def test_copies_of_one_graph(self):
+        """Three copies: two values of exactly 1, then each of the graph's values three times."""
+        rng = np.random.default_rng(0)
+        i, j = rng.integers(0, 600, 2400), rng.integers(0, 600, 2400)
+        i, j = i[i != j], j[i != j]
+        one = ep.spectrum(None, ep.Relation.from_edges(i, j, n_samples=600), features=FREE, n_components=2)
+        shift = 600 * np.repeat(np.arange(3), len(i))
+        three = ep.Relation.from_edges(np.tile(i, 3) + shift, np.tile(j, 3) + shift, n_samples=1800)
+        rho = ep.spectrum(None, three, features=FREE, n_components=8, solver=arpack).rho
+        np.testing.assert_allclose(rho, np.concatenate([[1, 1], np.repeat(one.rho, 3)]), atol=1e-8)
+
+
+def test_edge_weights_of_extreme_ratio_are_isolated_not_nan():
+    G = ep.Relation.from_edges([0, 1, 3], [1, 2, 4], [1e300, 1e300, 1e-300])
+    spec = ep.spectrum(None, G, features=FREE)
+    assert np.isfinite(spec.transform(None)).all() and spec.n_modes == 2
+    with pytest.raises(ValueError, match="sum to infinity"):
+        ep.Relation.from_edges([0, 0, 0], [1, 2, 3], [1e308] * 3)
+
+
 def test_an_unreachable_tolerance_is_an_error_not_a_guess():
     with pytest.raises(RuntimeError, match=r"raise tol|ask for fewer"):
         ep.spectrum(None, path(900), features=FREE, n_components=4, tol=1e-16, solver=arpack)

@@ -129,6 +129,20 @@ class TestRankRule:
         X, G = rows_with_correlations([0.9, 0.5, 0.1])
         np.testing.assert_allclose(ep.spectrum(X + 1e7, G).rho, [0.9, 0.5, 0.1], atol=1e-8)
 
+    def test_a_large_mean_behind_isolated_rows_costs_no_digits(self):
+        X, _ = rows_with_correlations([0.9, 0.5, 0.1])
+        far = np.concatenate([np.zeros((500, 3)), X + 1e7])
+        ids = np.concatenate([np.full(500, -1), np.tile(np.arange(len(X) // 2), 2)])
+        spec = ep.spectrum(far, ep.Relation.from_groups(ids))
+        np.testing.assert_allclose(spec.rho, [0.9, 0.5, 0.1], atol=1e-7)
+
+    def test_large_classes_keep_the_digits_of_nearly_perfect_pairs(self, monkeypatch):
+        monkeypatch.setattr(sums_module, "CHUNK_BYTES", 8)
+        y = np.repeat([0, 1], 200)
+        X = (2.0 * y - 1)[:, None] + 1e-6 * np.random.default_rng(0).standard_normal((400, 1))
+        within = sum(np.var(X[y == c]) * 0.5 for c in (0, 1))
+        assert 1 - ep.spectrum(X, ep.Relation.from_labels(y)).rho[0] == pytest.approx(within / np.var(X), rel=1e-6)
+
     def test_nearly_perfect_invariance_keeps_its_digits(self):
         defect = np.array([1e-12, 1e-10, 1e-6])
         X, G = rows_with_correlations(1 - defect)

@@ -3,8 +3,8 @@
 In words: standardise every column and make the cross-correlation matrix of positives the identity, off-diagonals
 weighing `redundancy`. On the spectrum it is *not* whitening: energy flows to the modes of largest rho until their
 redundancy costs as much as the next mode's lack of invariance. A small `redundancy` (the usual 5e-3) therefore keeps
-few modes, at `redundancy=1` the gains grow towards less invariant modes, and b = 1 (CCA) is optimal only when all
-rho are equal.
+few modes, at `redundancy=1` less invariant modes may even get the larger gains, and b = 1 (CCA) is optimal only for
+special spectra, equal rho among them.
 
 Is the optimum exact? For 0 <= redundancy <= 1 the water-filling value is a proved lower bound; it is attained, hence
 exact, whenever a rotation flattens two diagonals at once: always for K = 2 and K a power of two, for
@@ -57,6 +57,7 @@ class BarlowTwins(Objective):
         real_number(self.redundancy, "redundancy", 0.0)
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
+        moments = moments.normalised
         scale = column_scale(moments)
         return self._correlation_terms(moments.cross / (scale[:, None] * scale[None, :]))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from eigenpairs.objective.optimum import Optimum, padded
 from eigenpairs.objective.rotation import map_with_variances
+from eigenpairs.objective.water_filling import rise
 
 
 def solve_least_squares(rho: np.ndarray, width: int, invariance: float, variance: float, covariance: float) -> Optimum:
@@ -17,6 +18,7 @@ def solve_least_squares(rho: np.ndarray, width: int, invariance: float, variance
     covariance < variance it pays to spread them evenly over the columns, and b is a water-filling.
     """
     price = invariance * (1 - rho[:width])
+    covariance = covariance if width > 1 else variance  # a single column has no off-diagonal
     if covariance >= variance:
         gains = padded(np.maximum(1 - price / variance, 0.0), width)
         variances, note = gains, "exact: modes on columns of their own"
@@ -32,17 +34,15 @@ def solve_least_squares(rho: np.ndarray, width: int, invariance: float, variance
 
 def _spread(price: np.ndarray, width: int, variance: float, covariance: float) -> np.ndarray:
     """b_k = (level - price_k)_+ / covariance with level = variance - (variance - covariance) sum(b) / width."""
-    p = np.arange(1, len(price) + 1)
-    bought = np.cumsum(price)
     room = width / (variance - covariance)
-    # Mode p is on iff the modes before it, filled up to its price, use less than the level there allows.
-    on = p * price - bought < covariance * room * (variance - price)
     if covariance == 0:  # nothing pushes columns apart: everything on the cheapest mode
-        total = width * max(1 - price[0] / variance, 0.0)
-        return np.where(p == 1, total, 0.0)
-    active = int(np.argmin(on)) if not on.all() else len(price)
+        return np.where(np.arange(len(price)) == 0, max(variance - price[0], 0.0) * room, 0.0)
+    climb = rise(price)
+    # Mode p is on iff the modes before it, filled up to its price, use less than the level there allows.
+    on = climb < covariance * room * (variance - price)
+    active = len(price) if on.all() else int(np.argmin(on))
     if active == 0:
         return np.zeros(len(price))
-    total = (active * variance - bought[active - 1]) / (covariance + active / room)
-    level = variance - total / room
-    return np.maximum(level - price, 0.0) / covariance
+    last = price[active - 1]
+    height = ((variance - last) * covariance - climb[active - 1] / room) / (covariance + active / room)
+    return np.maximum(height + (last - price), 0.0) / covariance

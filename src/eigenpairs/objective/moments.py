@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eigenpairs._arrays import Array, at_least_float32, like, namespace
+from eigenpairs._arrays import Array, at_least_float32, detached, like, namespace
 
 
 class BatchMoments:
@@ -54,6 +54,19 @@ class BatchMoments:
         return self.Z - self.mean
 
     @cached_property
+    def normalised(self) -> BatchMoments:
+        """The moments of centred columns of largest entry 1, for losses that do not depend on scale.
+
+        Squares of tiny or huge entries would leave the range of float32. A column is dead, and becomes zero, when its
+        spread is rounding noise of its mean.
+        """
+        xp, centred = self.namespace, self.centred
+        size = xp.max(xp.abs(detached(centred)), axis=0)
+        live = size > 8 * float(xp.finfo(self.Z.dtype).eps) * xp.abs(detached(self.mean))
+        scale = xp.where(live, size, xp.ones_like(size))
+        return BatchMoments(xp.where(live, centred / scale, xp.zeros_like(centred)), self.G)
+
+    @cached_property
     def covariance(self) -> Array:
         """(K, K) Cov(z)."""
         return self.centred.T @ self._weighted(self.centred)
@@ -88,6 +101,11 @@ class PopulationMoments:
         self.mean = np.zeros(self.width)
         self.mean[0] = np.sqrt(constant)
 
+    @property
+    def normalised(self) -> PopulationMoments:
+        """These moments: float64 with unit modes needs no other scale."""
+        return self
+
     @cached_property
     def covariance(self) -> np.ndarray:
         return self.A.T @ self.A
@@ -115,6 +133,11 @@ class KnownMoments:
         self.mean, self.variance = np.zeros(self.width), np.diag(covariance)
         self.energy = float(2 * np.trace(covariance - cross))
 
+    @property
+    def normalised(self) -> KnownMoments:
+        """These moments."""
+        return self
+
 
 Moments = BatchMoments | PopulationMoments | KnownMoments
 
@@ -128,19 +151,14 @@ def off_diagonal_energy(matrix: Array) -> Array:
     """sum over k != l of matrix_kl^2."""
     # Taking the diagonal's squares off the total would cancel when the matrix is nearly diagonal.
     xp = namespace(matrix)
-    off = matrix - matrix * like(np.eye(matrix.shape[0]), matrix, matrix.dtype)
+    off = xp.where(like(np.eye(matrix.shape[0], dtype=bool), matrix), xp.zeros_like(matrix), matrix)
     return xp.sum(off * off)
 
 
 def column_scale(moments: Moments) -> Array:
-    """(K,) standard deviations, with 1 for dead columns: dividing by it leaves them at zero, gradients finite.
-
-    A column is dead when its spread is rounding noise of its mean.
-    """
+    """(K,) standard deviations, with 1 for dead columns: dividing by it leaves them at zero, gradients finite."""
     xp, variance = moments.namespace, moments.variance
-    noise = (8 * float(xp.finfo(variance.dtype).eps)) ** 2
-    live = variance > noise * (variance + moments.mean**2)
-    return xp.sqrt(xp.where(live, variance, xp.ones_like(variance)))
+    return xp.sqrt(xp.where(variance > 0, variance, xp.ones_like(variance)))
 
 
 def views_of(Z: Array, G: Any) -> Array:

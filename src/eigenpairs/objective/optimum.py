@@ -50,14 +50,18 @@ class Optimum:
             raise ValueError("an optimum that was loaded from disk has no map of its own; its Embedding has")
         return self.build()
 
-    def attained(self, loss: float) -> Optimum:
-        """This optimum with the value that a constructed map was found to have."""
-        exact = loss - self.lower_bound <= 1e-9 * (1 + abs(self.lower_bound))
+    def attained(self, loss: float, floor: float = 0.0) -> Optimum:
+        """This optimum with the value that a constructed map was found to have.
+
+        It is exact if that value is the bound, to 1e-9 of the bound plus `floor` for rounding.
+        """
+        exact = loss - self.lower_bound <= 1e-9 * abs(self.lower_bound) + floor
         note = "exact: the bound is attained by the map constructed" if exact else self.note
         return replace(self, loss=loss, exact=exact, note=note)
 
     def __repr__(self) -> str:
-        kind = "exact" if self.exact else f"not proved exact, lower bound {self.lower_bound:.6g}"
+        bound = "" if np.isnan(self.lower_bound) else f", lower bound {self.lower_bound:.6g}"
+        kind = "exact" if self.exact else f"not proved exact{bound}"
         return f"Optimum(loss {self.loss:.6g}, {kind}; rank {self.rank} of {len(self.gains)})"
 
 

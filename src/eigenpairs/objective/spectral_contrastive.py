@@ -52,9 +52,9 @@ class SpectralContrastive(Objective):
                 one, other = stack[a, ...], stack[b, ...]
                 own = xp.sum(one * other, axis=1)
                 # sum_ij (a_i . b_j)^2 = <A^T A, B^T B>, without the n x n matrix
-                everyone = xp.sum((one.T @ one) * (other.T @ other))
+                everyone = xp.sum((one.T @ one / n) * (other.T @ other / n))
                 positives = positives - 2 * xp.mean(own)
-                negatives = negatives + (everyone - xp.sum(own * own)) / (n * (n - 1))
+                negatives = negatives + n / (n - 1) * everyone - xp.mean(own * own) / (n - 1)
         n_pairs = V * (V - 1) // 2
         return {"positives": positives / n_pairs, "negatives": negatives / n_pairs}
 

@@ -21,6 +21,11 @@ from eigenpairs.objective.water_filling import FULL, STD_EPS, Filling
 def solve_std_hinge(rho: np.ndarray, width: int, invariance: float, variance: float, covariance: float) -> Optimum:
     """Minimise (1/K)[s E|z-z+|^2 + m sum hinge(C_kk) + 2 n sum off^2] over maps to K = `width` columns."""
     cost = invariance * 2 * (1 - rho[:width])
+    covariance = covariance if width > 1 else 0.0  # a single column has no off-diagonal
+    if cost[0] >= variance / (2 * np.sqrt(STD_EPS)):
+        loss = variance * (1 - np.sqrt(STD_EPS))
+        build = partial(np.zeros, (1, width))
+        return Optimum(np.zeros(width), loss, True, loss, "exact: invariance costs more than variance pays", build)
     if variance >= 16 * covariance:
         gains = _flat(cost, width, variance, covariance)
         variances = np.full(width, gains.sum() / width)
@@ -33,7 +38,9 @@ def solve_std_hinge(rho: np.ndarray, width: int, invariance: float, variance: fl
     bound = min(envelope_bound(cost, width, variance, covariance), loss)
     note = "bound: variance < 16 covariance; best of two-level column variances, convex-envelope bound"
     build = partial(map_with_variances, gains, variances)
-    found = Optimum(padded(gains, width), loss, False, bound, note, build).attained(loss)
+    found = Optimum(padded(gains, width), loss, False, bound, note, build).attained(
+        loss, floor=1e-13 * (variance + covariance)
+    )
     if found.exact or width > POLISH_UP_TO:
         return found
     A, better = polish(build(), rho[:width], std_hinge_loss(invariance, variance, covariance, STD_EPS))
@@ -55,13 +62,12 @@ def _flat(cost: np.ndarray, width: int, m: float, n: float) -> np.ndarray:
     if n == 0:  # nothing pushes columns apart: all variance on the cheapest mode
         total = width * _root(0.0, cost[0], m)
         return np.where(np.arange(len(cost)) == 0, total, 0.0)
-    filling = Filling(cost, n)
-    p, spent = np.arange(1, len(cost) + 1), filling.spent
-    entry = filling.entry  # total at which mode p + 1 comes in
-    capped = np.minimum(entry, width * FULL)
-    slope = (4 * n * capped + spent) / p - 4 * n * capped / width - m / (2 * np.sqrt(capped / width + STD_EPS))
-    active = int(np.argmax((slope >= 0) | (entry >= width * FULL)))
-    A, B = 4 * n * (width - p[active]) / p[active], spent[active] / p[active]
+    filling, p = Filling(cost, n), np.arange(1, len(cost) + 1)
+    capped = np.minimum(filling.entry, width * FULL)  # total at which mode p + 1 comes in
+    level = cost + (4 * n * capped - filling.rise) / p
+    slope = level - 4 * n * capped / width - m / (2 * np.sqrt(capped / width + STD_EPS))
+    active = int(np.argmax((slope >= 0) | (filling.entry >= width * FULL)))
+    A, B = 4 * n * (width - p[active]) / p[active], float(np.mean(cost[: active + 1]))
     return filling.gains(width * _root(A, B, m))
 
 

@@ -33,6 +33,7 @@ class Whitening(Objective):
     """
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
+        moments = moments.normalised
         xp, covariance = moments.namespace, moments.covariance
         # One scale for all columns changes no span, and makes the rank rule independent of units.
         scale = column_scale(moments)
@@ -48,7 +49,8 @@ class Whitening(Objective):
         }
 
     def solve(self, rho: np.ndarray, width: int) -> Optimum:
-        kept = len(rho[:width])
-        loss = float(2 * np.sum(1 - rho[:width]) + 4 * (width - kept))
+        # Under weighting="samples" rho may fall below -1; such a mode is better left out.
+        kept = int(np.count_nonzero(rho[:width] >= -1))
+        loss = float(2 * np.sum(1 - rho[:kept]) + 4 * (width - kept))
         build = partial(np.eye, kept, width)
         return Optimum(padded(np.ones(kept), width), loss, True, loss, "exact: Ky Fan's trace maximum", build)

@@ -120,6 +120,10 @@ class Relation:
         pairs.sum_duplicates()
         kept = pairs.data > 0
         left, right = (end[kept].astype(np.int64) for end in (pairs.row, pairs.col))
+        with np.errstate(over="ignore"):
+            total = 2 * pairs.data.sum()
+        if not np.isfinite(total):
+            raise ValueError("weight: the weights sum to infinity; scale them down, only their ratios matter")
         return cls(((1.0, Edges(left, right, pairs.data[kept], n)),))
 
     @classmethod

@@ -15,6 +15,9 @@ from eigenpairs.relation import Relation
 from eigenpairs.spectrum.pencil import fixed_signs
 from eigenpairs.spectrum.solvers import Solver, SymmetricOperator, choose_solver
 
+NEGLIGIBLE = 1e-150
+"""A row whose degree is below this share of the largest counts as isolated: its marginal would underflow."""
+
 
 @dataclass(frozen=True)
 class GraphModes:
@@ -31,8 +34,8 @@ def solve_graph(
 ) -> GraphModes:
     """The leading modes of the pair operator, orthonormal under the row weights."""
     degrees = relation.degrees
-    connected = np.flatnonzero(degrees > 0)
-    parts = relation.components[connected]
+    connected = np.flatnonzero(degrees > NEGLIGIBLE * degrees.max())
+    parts = np.unique(relation.components[connected], return_inverse=True)[1]
     n, n_parts = len(connected), int(parts.max()) + 1
     weight = degrees[connected] / relation.total if weighting == "pairs" else np.full(n, 1 / n)
     m = min(n_modes, n - 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
+import numpy as np
+
 from eigenpairs._validate import one_of, real_number, table, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.relation import Relation
@@ -86,8 +88,8 @@ def spectrum(
     one_of(weighting, "weighting", WEIGHTINGS)
     if not isinstance(relation, Relation):
         raise TypeError(f"relation is a {type(relation).__name__}; make one with ep.Relation.from_groups and the like")
-    if not relation.total > 0:
-        raise ValueError("relation has no pair among these rows; give at least two positives")
+    if not 0 < relation.total < np.inf:
+        raise ValueError("relation has no pair among these rows, or infinite weights; give at least two positives")
     if isinstance(features, Free):
         if X is not None and len(X) != relation.n_samples:
             raise ValueError(f"X has {len(X)} rows and relation {relation.n_samples}; with Free pass X=None")
@@ -95,7 +97,9 @@ def spectrum(
 
         tol = real_number(tol, "tol", 0.0, above=True)
         modes = solve_graph(relation, n_components, weighting, tol, random_state, solver)
-        return Spectrum(modes.rho, modes.rank, features, weighting, relation.n_samples, values=modes.values)
+        faithful = weighting == "pairs" or relation.uniform
+        n = relation.n_samples
+        return Spectrum(modes.rho, modes.rank, features, weighting, n, values=modes.values, faithful=faithful)
     if X is None:
         raise TypeError(f"X is None, but {type(features).__name__} features need data; only Free does without")
     X = table(X, "X")
@@ -105,6 +109,7 @@ def spectrum(
     rows_of_fold = fold_of_rows(relation, random_state) if features.ridge == "auto" else None
     folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
     found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
+    found.faithful = found.ridge == 0 and (weighting == "pairs" or relation.uniform)
     found.fitted = X
     return found
 
@@ -117,5 +122,6 @@ def spectrum_of_sums(
     sums = reduce(PairSums.__add__, folds)
     pencil = solve_pencil(sums.covariance, sums.disagreement, sums.mean, n_components, ridge)
     return Spectrum(
-        pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights, ridge=ridge
-    )
+        pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights,
+        ridge=ridge, faithful=ridge == 0,
+    )  # fmt: skip

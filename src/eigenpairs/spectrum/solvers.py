@@ -9,7 +9,7 @@ leading 1 - rho are 1e-4, and a residual of 1e-3 means nothing there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -68,13 +68,55 @@ def dense(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenpa
 
 
 def arpack(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenpairs:
-    """Implicitly restarted Lanczos, tightened until every residual is below tol (1 - rho).
+    """Implicitly restarted Lanczos, tightened until every residual is below tol (1 - rho), and checked for copies.
+
+    Lanczos sees one vector of a repeated eigenvalue at a time and may converge without the others, each residual
+    tiny. So what was found is projected out and the largest of the rest are asked for, until none of them belongs to
+    the k largest.
 
     Raises
     ------
     RuntimeError
         If the tolerance is out of reach; says which mode and what to try.
     """
+    found = _lanczos(operator, k, tol, seed)
+    while len(found.values) < operator.n_free:
+        rest = _without(operator, found.vectors)
+        more = _lanczos(rest, min(PROBES, rest.n_free), tol, seed + len(found.values))
+        smallest_kept = found.values[:k].min()
+        found = _merged(found, more)
+        if more.values[0] <= smallest_kept:
+            break
+    return Eigenpairs(found.values[:k], found.vectors[:, :k], found.residuals[:k], found.products)
+
+
+PROBES = 4
+"""How many further eigenpairs are asked for when looking for copies that were missed."""
+
+
+def _without(operator: SymmetricOperator, vectors: np.ndarray) -> SymmetricOperator:
+    """The operator with these eigenvectors projected out as well."""
+
+    def project(B: np.ndarray) -> np.ndarray:
+        inside = operator.project(B)
+        return inside - vectors @ (vectors.T @ inside)
+
+    return replace(operator, project=project, n_free=operator.n_free - vectors.shape[1])
+
+
+def _merged(first: Eigenpairs, second: Eigenpairs) -> Eigenpairs:
+    values = np.concatenate([first.values, second.values])
+    order = np.argsort(-values, kind="stable")
+    return Eigenpairs(
+        values[order],
+        np.concatenate([first.vectors, second.vectors], axis=1)[:, order],
+        np.concatenate([first.residuals, second.residuals])[order],
+        first.products + second.products,
+    )
+
+
+def _lanczos(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenpairs:
+    """k eigenpairs, each converged; copies may be missing."""
     import scipy.sparse.linalg as spla
 
     count = 0
@@ -86,7 +128,7 @@ def arpack(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenp
 
     shape = (operator.n, operator.n)
     A = spla.LinearOperator(shape, matvec=apply, matmat=apply, dtype=np.float64)
-    start = np.random.default_rng(seed).standard_normal(operator.n)
+    start = operator.project(np.random.default_rng(seed).standard_normal((operator.n, 1)))[:, 0]
     ask = tol
     for _ in range(3):
         try:

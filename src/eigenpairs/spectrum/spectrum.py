@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ class Spectrum:
         For `Free`: phi at the fitted rows, 0 at rows without a partner.
     ridge : float
         The ridge used, relative to the mean eigenvalue; chosen on held-out pairs with ``Linear(ridge="auto")``.
+    faithful : bool
+        Whether the modes are orthonormal under the pair distribution (no ridge; weighting "pairs" or equal degrees),
+        so that an optimum on this spectrum is the optimum of the loss on the pairs.
     """
 
     rho: np.ndarray
@@ -49,6 +52,7 @@ class Spectrum:
     weights: np.ndarray | None = None
     values: np.ndarray | None = None
     ridge: float = 0.0
+    faithful: bool = True
     fitted: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -121,6 +125,10 @@ class Spectrum:
         A = optimum.map()
         if not optimum.exact:
             optimum = optimum.attained(objective.population_loss(A, self.rho, optimum.constant))
+        if not self.faithful:
+            why = "a ridge" if self.ridge > 0 else "equal weights on samples of unequal degree"
+            note = f"relative to a spectrum with {why}; the loss on the pairs themselves differs"
+            optimum = replace(optimum, exact=False, lower_bound=np.nan, note=note)
         return Embedding(self, objective, optimum, A)
 
     def heldout(self, X: Any, relation: Relation) -> np.ndarray:

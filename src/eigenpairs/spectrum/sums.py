@@ -153,7 +153,7 @@ class _Reader:
 
     def choose_shift(self, max_rows: int, relation: Relation) -> np.ndarray:
         """The mean of the first rows; where they are all equal, their value itself, so that a constant is exactly 0."""
-        rows = np.flatnonzero(relation.degrees[:max_rows] > 0)
+        rows = np.flatnonzero(relation.degrees > 0)[:max_rows]
         if len(rows):
             columns = self._columns(rows).astype(np.float64)
             finite_rows(columns, rows, "X")
@@ -204,14 +204,18 @@ def _add_cliques(sums: PairSums, reader: _Reader, scale: float, block: Cliques) 
 
 
 def _add_large_clique(sums: PairSums, reader: _Reader, scale: float, block: Cliques, max_rows: int) -> None:
+    """Two passes: deviations from the clique's own mean keep 1 - rho where total minus between would cancel."""
     rows = block.rows[:, 0]
-    total, second = np.zeros_like(sums.first), np.zeros_like(sums.second)
-    for start in range(0, len(rows), max_rows):
-        chunk = reader.read(rows[start : start + max_rows])
-        total += chunk.sum(axis=0)
-        second += reader.gram(chunk)
+    chunks = [rows[start : start + max_rows] for start in range(0, len(rows), max_rows)]
+    total = np.zeros_like(sums.first)
+    for chunk in chunks:
+        total += reader.read(chunk).sum(axis=0)
+    mean, within = total / len(rows), np.zeros_like(sums.second)
+    for chunk in chunks:
+        within += reader.gram(reader.read(chunk) - mean)
+    second = within + len(rows) * np.outer(mean, mean)
     reader.check(second, rows)
-    _add(sums, scale, block, 1, second, total, second - np.outer(total, total) / len(rows))
+    _add(sums, scale, block, 1, second, total, within)
 
 
 def _add(
