@@ -1,6 +1,6 @@
 """Claim: `import eigenpairs` costs little beyond numpy and scipy themselves.
 
-    python benchmarks/import_is_light.py
+python benchmarks/import_is_light.py
 """
 
 import subprocess

@@ -1,6 +1,6 @@
 """Claim: the exact optimum of 8,192 columns takes milliseconds, for every objective.
 
-    python benchmarks/optimum_of_8192_columns_in_milliseconds.py
+python benchmarks/optimum_of_8192_columns_in_milliseconds.py
 """
 
 import sys

@@ -95,3 +95,5 @@ def test_reprs_are_for_people(fitted):
     spec, *_ = fitted
     assert repr(spec) == "Spectrum(Linear: 5 of 5 modes, rho = 0.900, 0.700, 0.500, 0.200, ...)"
     assert "exact" in repr(spec.embed(ep.VICReg(), 4))
+    assert spec._repr_html_().count("<rect") == 5
+    assert spec.embed(ep.Whitening(), 2)._repr_html_().count("<svg") == 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eigenpairs._arrays import namespace
+from eigenpairs._html import card
 from eigenpairs.objective import Objective, Optimum
 
 if TYPE_CHECKING:
@@ -56,3 +57,6 @@ class Embedding:
 
     def __repr__(self) -> str:
         return f"Embedding({self.objective!r}, {self.n_components} columns: {self.optimum!r})"
+
+    def _repr_html_(self) -> str:
+        return card(repr(self), {"rho": self.spectrum.rho[: self.n_components], "gains": self.optimum.gains})

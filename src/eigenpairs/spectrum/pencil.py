@@ -5,7 +5,7 @@ Solved as M v = (1 - rho) S v with M = S - C, the pairs' disagreement: small 1 -
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -13,22 +13,8 @@ import scipy.linalg
 EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True)
 class Pencil:
-    """Solution of C v = rho S v.
-
-    rho : (m,) descending
-    weights : (D, m) columns v with v^T S v = 1 (with a ridge: v^T (S + ridge) v = 1)
-    rank : dimension of the span after truncation
-    """
-
-    rho: np.ndarray
-    weights: np.ndarray
-    rank: int
-
-
-def solve_pencil(S: np.ndarray, M: np.ndarray, mean: np.ndarray, n_components: int, ridge: float = 0.0) -> Pencil:
-    """The leading eigenpairs of (S - M) v = rho S v.
+    """The pair (S - M, S) of a span, whitened once and solved for any number of modes and any ridge.
 
     Rank rule: columns are scaled to unit variance (a column whose spread is rounding noise of its mean counts as
     constant and is dropped), and eigenvalues of that correlation matrix below max(D, 10) eps times the largest are
@@ -36,38 +22,62 @@ def solve_pencil(S: np.ndarray, M: np.ndarray, mean: np.ndarray, n_components: i
 
     Parameters
     ----------
-    S, M : (D, D) covariance and disagreement of pairs
+    S, M : (D, D) covariance of rows, disagreement of pairs
     mean : (D,)
-    n_components : int, at most this many pairs
-    ridge : float, added to S relative to trace(S) / D
+
+    Attributes
+    ----------
+    rank : int, dimension of the span after truncation
 
     Raises
     ------
     ValueError
         If no column varies.
     """
-    D = len(S)
-    std = np.sqrt(np.maximum(np.diag(S), 0.0))
-    varies = std > 10 * EPS * np.abs(mean)
-    if not varies.any():
-        raise ValueError("X has no column that varies over the rows with a partner; there is nothing to solve")
-    scale = std[varies]
-    correlation = S[np.ix_(varies, varies)] / np.outer(scale, scale)
-    values, vectors = scipy.linalg.eigh(correlation)
-    kept = values > max(D, 10) * EPS * values[-1]
-    basis = vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None]  # basis^T S basis = 1
-    rank, m = basis.shape[1], min(n_components, basis.shape[1])
-    disagreement = basis.T @ M[np.ix_(varies, varies)] @ basis
-    disagreement = 0.5 * (disagreement + disagreement.T)
-    if ridge > 0:
-        # (C) v = rho (S + r) v is (M + r) v = (1 - rho)(S + r) v.
-        extra = ridge * np.trace(S) / D * (basis.T @ basis)
-        loss, inner = scipy.linalg.eigh(disagreement + extra, np.eye(rank) + extra, subset_by_index=[0, m - 1])
-    else:
-        loss, inner = scipy.linalg.eigh(disagreement, subset_by_index=[0, m - 1])
-    weights = np.zeros((D, m))
-    weights[varies] = fixed_signs(basis @ inner, by=scale[:, None])
-    return Pencil(np.minimum(1 - loss, 1.0), weights, rank)
+
+    def __init__(self, S: np.ndarray, M: np.ndarray, mean: np.ndarray):
+        std = np.sqrt(np.maximum(np.diag(S), 0.0))
+        self.varies = std > 10 * EPS * np.abs(mean)
+        if not self.varies.any():
+            raise ValueError("X has no column that varies over the rows with a partner; there is nothing to solve")
+        block = np.ix_(self.varies, self.varies)
+        self.S, self.M, self.scale = S[block], M[block], std[self.varies]
+        self.mean_eigenvalue = float(np.trace(S)) / len(S)
+        values, vectors = scipy.linalg.eigh(self.S / np.outer(self.scale, self.scale))
+        kept = values > max(len(S), 10) * EPS * values[-1]
+        self.basis = vectors[:, kept] / np.sqrt(values[kept]) / self.scale[:, None]  # basis^T S basis = 1
+        self.rank = self.basis.shape[1]
+
+    @cached_property
+    def _principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Principal axes of S in the columns' own units, where a ridge is diagonal: axes, variances, disagreement."""
+        values, axes = scipy.linalg.eigh(self.S)
+        kept = values > max(len(values), 10) * EPS * values[-1]
+        return axes[:, kept], values[kept], axes[:, kept].T @ self.M @ axes[:, kept]
+
+    def solve(self, n_components: int, ridge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """The leading eigenpairs of (S - M) v = rho (S + r I) v, r = `ridge` trace(S) / D.
+
+        Returns
+        -------
+        rho : (m,) descending, m = min(n_components, rank)
+        weights : (D, m), columns v with v^T (S + r I) v = 1 and fixed signs
+        """
+        if ridge > 0:
+            # (M + r) v = (1 - rho)(S + r) v on the principal axes, where S + r is diagonal.
+            added = ridge * self.mean_eigenvalue
+            axes, variances, disagreement = self._principal
+            shrink = 1 / np.sqrt(variances + added)
+            basis = axes * shrink
+            matrix = shrink[:, None] * (disagreement + added * np.eye(len(variances))) * shrink
+        else:
+            basis, matrix = self.basis, self.basis.T @ self.M @ self.basis
+        matrix = 0.5 * (matrix + matrix.T)
+        m = min(n_components, self.rank, len(matrix))
+        loss, inner = scipy.linalg.eigh(matrix, subset_by_index=[0, m - 1])
+        weights = np.zeros((len(self.varies), m))
+        weights[self.varies] = fixed_signs(basis @ inner, by=self.scale[:, None])
+        return np.minimum(1 - loss, 1.0), weights
 
 
 def fixed_signs(vectors: np.ndarray, by: np.ndarray | float = 1.0) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from eigenpairs.objective import SpectralContrastive
 from eigenpairs.objective.moments import KnownMoments
 from eigenpairs.relation import Relation
-from eigenpairs.spectrum.pencil import solve_pencil
+from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.sums import PairSums
 
 N_FOLDS = 5
@@ -46,11 +46,10 @@ def choose_ridge(folds: list[PairSums], n_components: int) -> float:
     losses = np.zeros(len(RIDGES))
     for held in range(len(folds)):
         rest = reduce(PairSums.__add__, [sums for at, sums in enumerate(folds) if at != held])
-        S, M, mean = rest.covariance, rest.disagreement, rest.mean
+        pencil = Pencil(rest.covariance, rest.disagreement, rest.mean)
         for at, ridge in enumerate(RIDGES):
-            pencil = solve_pencil(S, M, mean, n_components, ridge)
-            A = pencil.weights * np.sqrt(np.maximum(pencil.rho, 0.0))
-            losses[at] += heldout_loss(A, folds[held])
+            rho, weights = pencil.solve(n_components, ridge)
+            losses[at] += heldout_loss(weights * np.sqrt(np.maximum(rho, 0.0)), folds[held])
     return RIDGES[int(np.argmin(losses))]
 
 

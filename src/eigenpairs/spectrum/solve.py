@@ -10,7 +10,7 @@ import numpy as np
 from eigenpairs._validate import one_of, real_number, table, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.relation import Relation
-from eigenpairs.spectrum.pencil import solve_pencil
+from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
 from eigenpairs.spectrum.spectrum import Spectrum
@@ -120,8 +120,9 @@ def spectrum_of_sums(
     """The spectrum of a span whose moments are known, fold by fold if a ridge is to be chosen."""
     ridge = choose_ridge(folds, n_components) if features.ridge == "auto" else float(features.ridge)
     sums = reduce(PairSums.__add__, folds)
-    pencil = solve_pencil(sums.covariance, sums.disagreement, sums.mean, n_components, ridge)
+    pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
+    rho, weights = pencil.solve(n_components, ridge)
     return Spectrum(
-        pencil.rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, pencil.weights,
+        rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, weights,
         ridge=ridge, faithful=ridge == 0,
     )  # fmt: skip

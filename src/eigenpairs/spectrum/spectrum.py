@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eigenpairs._arrays import back_like
+from eigenpairs._html import card
 from eigenpairs._validate import table, whole_number
 from eigenpairs.features.base import FeatureMap, Features, read_rows
 from eigenpairs.objective import Objective
@@ -144,6 +145,9 @@ class Spectrum:
         lead = ", ".join(f"{value:.3f}" for value in self.rho[:4])
         more = ", ..." if self.n_modes > 4 else ""
         return f"Spectrum({kind}: {self.n_modes} of {self.rank} modes, rho = {lead}{more})"
+
+    def _repr_html_(self) -> str:
+        return card(repr(self), {"rho": self.rho})
 
 
 def pair_correlations(Z: np.ndarray, relation: Relation) -> np.ndarray:
