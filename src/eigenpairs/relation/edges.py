@@ -61,7 +61,9 @@ class Edges(Term):
 
     def apply(self, B: Array) -> Array:
         if isinstance(B, np.ndarray):
-            return self._matrix.astype(B.dtype, copy=False) @ B
+            matrix = self._matrix.astype(B.dtype, copy=False)
+            # scipy's product with one vector is twice as fast as that with a matrix of one column
+            return (matrix @ B[:, 0])[:, None] if B.shape[1] == 1 else matrix @ B
         row, col = self.on_device("_row", B), self.on_device("_col", B)
         messages = like(self._coo.data, B, B.dtype)[:, None] * namespace(B).take(B, col, axis=0)
         return B.new_zeros(B.shape).index_add(0, row, messages)

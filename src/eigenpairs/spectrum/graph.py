@@ -92,12 +92,14 @@ def _pair_operator(
             inner = (relation @ padded)[connected]
         return own * B + inner / (total * root)
 
-    def project(B: np.ndarray) -> np.ndarray:
+    floor = float(1 - 2 * (degrees / (total * weight)).max()) - 1.0
+
+    def deflate(B: np.ndarray) -> np.ndarray:
+        """Component constants have the eigenvalue 1; one number per component, spread over its rows."""
         weighted = constant[:, None] * B
         if n_parts == 1:
-            return B - constant[:, None] * weighted.sum(axis=0)
+            return ((floor - 1) * constant)[:, None] * weighted.sum(axis=0)
         sums = np.add.reduceat(weighted[order], starts, axis=0)
-        return B - constant[:, None] * sums[parts]
+        return ((floor - 1) * constant)[:, None] * sums[parts]
 
-    floor = float(1 - 2 * (degrees / (total * weight)).max()) - 1.0
-    return SymmetricOperator(len(connected), apply, project, floor, len(connected) - n_parts)
+    return SymmetricOperator(len(connected), apply, deflate, floor, len(connected) - n_parts)

@@ -10,6 +10,8 @@ from functools import cached_property
 import numpy as np
 import scipy.linalg
 
+from eigenpairs.spectrum.lapack import lowest
+
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -72,9 +74,8 @@ class Pencil:
             matrix = shrink[:, None] * (disagreement + added * np.eye(len(variances))) * shrink
         else:
             basis, matrix = self.basis, self.basis.T @ self.M @ self.basis
-        matrix = 0.5 * (matrix + matrix.T)
         m = min(n_components, self.rank, len(matrix))
-        loss, inner = scipy.linalg.eigh(matrix, subset_by_index=[0, m - 1])
+        loss, inner = lowest(matrix, m)
         weights = np.zeros((len(self.varies), m))
         weights[self.varies] = fixed_signs(basis @ inner, by=self.scale[:, None])
         return np.minimum(1 - loss, 1.0), weights

@@ -18,7 +18,7 @@ from eigenpairs.spectrum.sums import PairSums
 
 N_FOLDS = 5
 
-RIDGES = (0.0, *np.geomspace(1e-6, 10.0, 8).tolist())
+RIDGES = (0.0, *np.geomspace(1e-6, 1e3, 10).tolist())
 """Candidates, relative to the mean eigenvalue of S."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import reduce
 from typing import Any
 
@@ -15,6 +16,8 @@ from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.sums import PairSums, Progress, pair_sums
+
+log = logging.getLogger("eigenpairs")
 
 WEIGHTINGS = ("pairs", "samples")
 
@@ -107,6 +110,7 @@ def spectrum(
         raise ValueError(f"X has {X.shape[0]} rows and relation {relation.n_samples}; give one row of X per sample")
     feature_map = features.fitted(X)
     rows_of_fold = fold_of_rows(relation, random_state) if features.ridge == "auto" else None
+    log.info("summing moments of %d rows x %d columns", X.shape[0], feature_map.n_columns)
     folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
     found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
     found.faithful = found.ridge == 0 and (weighting == "pairs" or relation.uniform)
@@ -122,6 +126,7 @@ def spectrum_of_sums(
     sums = reduce(PairSums.__add__, folds)
     pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
     rho, weights = pencil.solve(n_components, ridge)
+    log.info("solved %d modes of rank %d, ridge %g", len(rho), pencil.rank, ridge)
     return Spectrum(
         rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, weights,
         ridge=ridge, faithful=ridge == 0,

@@ -8,33 +8,45 @@ leading 1 - rho are 1e-4, and a residual of 1e-3 means nothing there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
+
+from eigenpairs.spectrum.lapack import lowest
+
+log = logging.getLogger("eigenpairs")
 
 
 @dataclass(frozen=True)
 class SymmetricOperator:
-    """A symmetric operator with known eigenvectors projected out.
+    """A symmetric operator A with known eigenvectors moved out of the way.
 
     n : int
-    apply : (n, k) -> (n, k), the operator itself
-    project : (n, k) -> (n, k), orthogonal projection onto what is to be solved
-    floor : float, a number below every eigenvalue; the projected-out directions get it and come last
-    n_free : int, dimension of what is to be solved
+    apply : (n, k) -> (n, k), the product with A
+    deflate : (n, k) -> (n, k), sum over known eigenpairs of (floor - value) v v^T: they get the value `floor`
+    floor : float, a number below every eigenvalue
+    n_free : int, dimension of what is left to be solved
     """
 
     n: int
     apply: Callable[[np.ndarray], np.ndarray]
-    project: Callable[[np.ndarray], np.ndarray]
+    deflate: Callable[[np.ndarray], np.ndarray]
     floor: float
     n_free: int
 
     def __matmul__(self, B: np.ndarray) -> np.ndarray:
-        inside = self.project(B)
-        return self.project(self.apply(inside)) + self.floor * (B - inside)
+        return self.apply(B) + self.deflate(B)
+
+    def without(self, values: np.ndarray, vectors: np.ndarray) -> SymmetricOperator:
+        """The operator with these eigenpairs moved out of the way as well."""
+        shift = (self.floor - values)[:, None]
+
+        def deflate(B: np.ndarray) -> np.ndarray:
+            return self.deflate(B) + vectors @ (shift * (vectors.T @ B))
+
+        return replace(self, deflate=deflate, n_free=self.n_free - len(values))
 
 
 @dataclass(frozen=True)
@@ -60,19 +72,23 @@ def choose_solver(operator: SymmetricOperator, k: int) -> Solver:
 
 def dense(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenpairs:
     """LAPACK on the full matrix: exact to rounding, O(n^3)."""
-    matrix = operator @ np.eye(operator.n)
-    n = operator.n
-    values, vectors = scipy.linalg.eigh(0.5 * (matrix + matrix.T), subset_by_index=[n - k, n - 1])
-    values, vectors = values[::-1], vectors[:, ::-1]
-    return Eigenpairs(values, vectors, _residuals(operator, values, vectors), n)
+    negated, vectors = lowest(-(operator @ np.eye(operator.n)), k)
+    return Eigenpairs(-negated, vectors, _residuals(operator, -negated, vectors), operator.n)
+
+
+PROBES = 4
+"""How many further eigenpairs are computed when copies were missed."""
+
+PROBE_TOL = 1e-3
+"""Accuracy, relative to 1 - rho, of the look at what is left."""
 
 
 def arpack(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenpairs:
     """Implicitly restarted Lanczos, tightened until every residual is below tol (1 - rho), and checked for copies.
 
     Lanczos sees one vector of a repeated eigenvalue at a time and may converge without the others, each residual
-    tiny. So what was found is projected out and the largest of the rest are asked for, until none of them belongs to
-    the k largest.
+    tiny. So what was found is moved out of the way and the largest value left is looked at, until it lies below the k
+    that are kept.
 
     Raises
     ------
@@ -81,27 +97,16 @@ def arpack(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenp
     """
     found = _lanczos(operator, k, tol, seed)
     while len(found.values) < operator.n_free:
-        rest = _without(operator, found.vectors)
+        rest, smallest_kept = operator.without(found.values, found.vectors), found.values[:k].min()
+        look = _lanczos(rest, 1, max(PROBE_TOL, tol), seed + len(found.values))
+        log.info("%d modes, %d + %d products; next is about %g", k, found.products, look.products, look.values[0])
+        if look.values[0] + look.residuals[0] < smallest_kept:
+            break
         more = _lanczos(rest, min(PROBES, rest.n_free), tol, seed + len(found.values))
-        smallest_kept = found.values[:k].min()
         found = _merged(found, more)
         if more.values[0] <= smallest_kept:
             break
     return Eigenpairs(found.values[:k], found.vectors[:, :k], found.residuals[:k], found.products)
-
-
-PROBES = 4
-"""How many further eigenpairs are asked for when looking for copies that were missed."""
-
-
-def _without(operator: SymmetricOperator, vectors: np.ndarray) -> SymmetricOperator:
-    """The operator with these eigenvectors projected out as well."""
-
-    def project(B: np.ndarray) -> np.ndarray:
-        inside = operator.project(B)
-        return inside - vectors @ (vectors.T @ inside)
-
-    return replace(operator, project=project, n_free=operator.n_free - vectors.shape[1])
 
 
 def _merged(first: Eigenpairs, second: Eigenpairs) -> Eigenpairs:
@@ -128,7 +133,7 @@ def _lanczos(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eige
 
     shape = (operator.n, operator.n)
     A = spla.LinearOperator(shape, matvec=apply, matmat=apply, dtype=np.float64)
-    start = operator.project(np.random.default_rng(seed).standard_normal((operator.n, 1)))[:, 0]
+    start = np.random.default_rng(seed).standard_normal(operator.n)
     ask = tol
     for _ in range(3):
         try:
