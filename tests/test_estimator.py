@@ -8,6 +8,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -112,6 +113,19 @@ class TestModelSelection:
         search = GridSearchCV(ep.SpectralSSL(n_components=4), {"n_components": [2, 3]}, cv=3, error_score="raise")
         search.fit(X, relation=ep.Relation.from_neighbors(X))
         assert search.best_estimator_.n_components_ in (2, 3)
+
+    def test_strength_is_chosen_by_the_task_it_serves(self, views):
+        """The pattern of the README: a classifier at the end, groups routed to splitter and estimator."""
+        X, y, groups = views
+        with sklearn.config_context(enable_metadata_routing=True):
+            pipe = make_pipeline(ep.SpectralSSL(n_components=8), KNeighborsClassifier())
+            search = GridSearchCV(pipe, {"spectralssl__objective__invariance": [0.5, 50.0]}, cv=GroupKFold(3))
+            search.fit(X, y, groups=groups)
+        est = search.best_estimator_[0]
+        np.testing.assert_allclose(
+            est.spectrum_.rho, ep.spectrum(X, ep.Relation.from_groups(groups)).rho, atol=1e-9, err_msg="groups got lost"
+        )
+        assert isinstance(est.objective, ep.VICReg), "the default objective became searchable"
 
     def test_ridge_can_be_searched_and_pipelines_cloned(self, views):
         X, _, groups = views

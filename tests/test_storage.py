@@ -14,10 +14,10 @@ X, G = rows_with_correlations([0.9, 0.5, 0.1, -0.3])
 SPECTRUM = ep.spectrum(X, G)
 MODELS = {
     "spectrum": lambda: SPECTRUM,
-    "free spectrum": lambda: ep.spectrum(None, G, features=ep.Free(), n_components=4),
+    "free spectrum": lambda: ep.spectrum(None, G, features=ep.Free(), n_components=12),
     "embedding": lambda: SPECTRUM.embed(ep.VICReg(1.0), 3),
     "constant first": lambda: SPECTRUM.embed(ep.SpectralContrastive(), 3),
-    "free embedding": lambda: ep.spectrum(None, G, features=ep.Free(), n_components=4).embed(ep.Whitening(), 2),
+    "free embedding": lambda: ep.spectrum(None, G, features=ep.Free(), n_components=12).embed(ep.Whitening(), 2),
     "ridge embedding": lambda: ep.spectrum(X, G, features=ep.Linear(0.1)).embed(ep.VICReg(), 2),
     "estimator": lambda: ep.SpectralSSL(ep.BarlowTwins(0.1), n_components=2).fit(X, relation=G),
     "default estimator": lambda: ep.SpectralSSL(n_components=2).fit(X, relation=G),
@@ -164,6 +164,8 @@ class TestDamage:
 
 
 def test_only_models_are_saved(tmp_path):
+    with pytest.raises(ValueError, match="not fitted"):
+        ep.save(ep.SpectralSSL(), tmp_path / "model")
     with pytest.raises(TypeError, match="cannot save a dict"):
         ep.save({}, tmp_path / "model")
     with pytest.raises(FileNotFoundError, match="is not a folder"):

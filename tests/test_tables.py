@@ -45,11 +45,12 @@ def test_text_columns(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.csv", "1,2\n3,x\n", "row 1, column 1 is 'x'"),
+        ("x.csv", "1,2\n3,x\n", "row 1, column 1 .* is 'x'"),
         ("x.csv", "1,2\n3\n", "line 2 has 1 cells, line 1 has 2"),
         ("x.csv", "", "is empty"),
         ("x.txt", "1 2", "suffix '.txt' is none of"),
-        ("x.npy", "not numpy", "x.npy"),
+        ("x.npy", "not numpy", "no .npy file"),
+        ("x.csv", "1;2\n3;4\n", "separated by ';'; save it with commas"),
         ("x.npz", "not a zip", "x.npz"),
     ],
 )

@@ -89,7 +89,12 @@ def pair_weights(values: Any, name: str, n_pairs: int) -> np.ndarray:
 
 def correlations(rho: Any, name: str = "rho") -> np.ndarray:
     """`rho` (m,) as float64: finite, at most 1 (up to rounding), descending."""
-    array = np.asarray(rho, dtype=np.float64)
+    try:
+        array = np.asarray(rho, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} is a {type(rho).__name__}; give an array of correlations such as spectrum.rho"
+        ) from None
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name} has shape {array.shape}; give the pair correlations of one or more modes, shape (m,)")
     bad = ~np.isfinite(array) | (array > 1 + 1e-8)
@@ -105,8 +110,27 @@ def correlations(rho: Any, name: str = "rho") -> np.ndarray:
     return np.minimum(array, 1.0)
 
 
+def a_relation(value: Any, name: str = "relation") -> Any:
+    """`value` if it is a Relation."""
+    if not hasattr(value, "n_samples") or not hasattr(value, "dirichlet"):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}; make a relation with ep.Relation.from_groups and the like"
+        )
+    return value
+
+
+def an_instance(value: Any, kind: type, name: str, example: str) -> Any:
+    """`value` if it is an object of `kind`; classes and names of them are met often enough to be named."""
+    if not isinstance(value, kind):
+        given = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+        raise TypeError(f"{name} = {given} is not an object of the right kind; give for instance {example}")
+    return value
+
+
 def table(X: Any, name: str) -> Any:
     """`X` unchanged if it is two-dimensional and numeric (numpy, memmap or torch)."""
+    if hasattr(X, "tocsr"):
+        raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray()")
     if not hasattr(X, "shape") or not hasattr(X, "dtype"):
         X = np.asarray(X)
     if len(X.shape) != 2:

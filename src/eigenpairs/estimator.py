@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from eigenpairs._validate import one_of, whole_number
+from eigenpairs._validate import a_relation, an_instance, one_of, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.objective import Objective, VICReg
 from eigenpairs.relation import Relation
@@ -16,6 +17,8 @@ from eigenpairs.spectrum.embedding import Embedding
 from eigenpairs.spectrum.solve import spectrum, spectrum_of_sums
 from eigenpairs.spectrum.spectrum import Spectrum, pair_correlations
 from eigenpairs.spectrum.sums import PairSums, pair_sums
+
+log = logging.getLogger("eigenpairs")
 
 POSITIVES = ("neighbors", "labels")
 MODES_KEPT = 256
@@ -53,8 +56,13 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Notes
     -----
     Splitting rows at random separates partners. Cross-validate with a group splitter (``GroupKFold`` and `groups`),
-    which keeps the views of one source on one side. `relation` and `groups` are requested by `fit`, `partial_fit` and
-    `score` by default when metadata routing is enabled.
+    which keeps the views of one source on one side. In a search, `groups` reach the estimator, and not only the
+    splitter, after ``sklearn.set_config(enable_metadata_routing=True)``: `relation` and `groups` are then requested by
+    `fit`, `partial_fit` and `score` without further ado. Without it a search passes no groups on, and positives are the
+    nearest neighbours.
+
+    `score` grows with every mode that is kept, so it compares classes of functions and ridges, not strengths of an
+    objective: choose those by the task they serve, with a classifier at the end of the pipeline.
 
     Examples
     --------
@@ -85,6 +93,14 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.n_components = n_components
         self.positives = positives
         self.random_state = random_state
+
+    def set_params(self, **params: Any) -> SpectralSSL:
+        """Set parameters, nested ones by ``objective__invariance``; a None becomes the object it stands for."""
+        for name, default in (("objective", VICReg), ("features", Linear)):
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and getattr(self, name) is None and name not in params:
+                setattr(self, name, default())
+        return super().set_params(**params)
 
     def fit(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> SpectralSSL:
         """Solve for the optimum on the pairs of `relation`, else of `groups`, else as `positives` says.
@@ -145,6 +161,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _checked(self, X: Any, y: Any, relation: Relation | None, groups: Any, reset: bool) -> tuple[Any, Relation]:
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, reset=reset)
         if relation is not None:
+            a_relation(relation)
             if relation.n_samples != len(X):
                 raise ValueError(f"relation has {relation.n_samples} rows and X has {len(X)}; give one row per sample")
             return X, relation
@@ -154,6 +171,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 raise ValueError(f"groups has {relation.n_samples} ids and X has {len(X)} rows; give one id per row")
             return X, relation
         if one_of(self.positives, "positives", POSITIVES) == "neighbors":
+            log.info("neither relation nor groups reached fit: positives are nearest neighbours")
             return X, Relation.from_neighbors(X, min(15, len(X) - 1))
         if y is None:
             raise ValueError("positives='labels' requires y to be passed, but the target y is None")
@@ -163,7 +181,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return X, relation
 
     def _features(self) -> Features:
-        features = Linear() if self.features is None else self.features
+        features = an_instance(self.features or Linear(), Features, "features", "ep.Linear()")
         if isinstance(features, Free):
             raise ValueError(
                 "features=Free() cannot transform new rows; use ep.spectrum(None, relation, features=ep.Free())"
@@ -171,7 +189,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return features
 
     def _embed(self, spec: Spectrum) -> Embedding:
-        objective = VICReg() if self.objective is None else self.objective
+        objective = an_instance(self.objective or VICReg(), Objective, "objective", "ep.VICReg()")
         # The constant column of an objective that does not centre is not passed on, so it comes on top.
         return spec.embed(objective, self.n_components + (0 if objective.centred else 1))
 

@@ -68,7 +68,9 @@ def check_target(target: str | os.PathLike, overwrite: bool) -> None:
     """Raise FileExistsError or FileNotFoundError now if writing to `target` would fail later."""
     target = Path(target)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists; choose another name or allow it to be overwritten")
+        raise FileExistsError(
+            f"{target} exists; choose another name, or overwrite it (overwrite=True, on the command line --force)"
+        )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target.parent} is not a folder; create it first")
 

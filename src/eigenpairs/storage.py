@@ -149,6 +149,8 @@ def _dump(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if isinstance(model, Embedding):
         return _dump_embedding(model)
     if type(model).__name__ == "SpectralSSL":
+        if not hasattr(model, "embedding_"):
+            raise ValueError("this SpectralSSL is not fitted; call fit before saving it")
         embedding_card, tensors = _dump_embedding(model.embedding_)
         params = model.get_params(deep=False)
         for name in ("objective", "features"):  # None stays None, an object is in the embedding's card

@@ -93,6 +93,8 @@ def _read(path: str | os.PathLike, name: str) -> np.ndarray | list[np.ndarray]:
         raise FileNotFoundError(f"{name} {text} does not exist")
     try:
         if suffix == ".npy":
+            if not _is_npy(text):
+                raise ValueError("it is no .npy file: damaged, or another format with that suffix")
             return np.load(text, mmap_mode="r", allow_pickle=False)
         if suffix == ".npz":
             return _one_of_npz(text, key, name)
@@ -108,6 +110,11 @@ def _read(path: str | os.PathLike, name: str) -> np.ndarray | list[np.ndarray]:
         if isinstance(error, ModuleNotFoundError):
             raise
         raise ValueError(f"{name} {text} cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _is_npy(path: str) -> bool:
+    with open(path, "rb") as handle:
+        return handle.read(6) == b"\x93NUMPY"
 
 
 def _one_of_npz(path: str, key: str | None, name: str) -> np.ndarray:
@@ -127,6 +134,8 @@ def _csv_columns(path: str, name: str) -> np.ndarray | list[np.ndarray]:
         first = next(csv.reader(handle), None)
     if first is None:
         raise ValueError(f"{name} {path} is empty")
+    if len(first) == 1 and ";" in first[0]:
+        raise ValueError(f"{name} {path}: cells are separated by ';'; save it with commas")
     header = int(not all(_is_number(cell) for cell in first))
     try:
         return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2, comments=None, encoding="utf-8-sig")
@@ -178,5 +187,8 @@ def _numeric_columns(columns: list[np.ndarray], path: str | os.PathLike, name: s
         if column.dtype.kind not in "fiub":
             rows = [row for row, cell in enumerate(column) if not _is_number(str(cell))]
             row = rows[0] if rows else 0
-            raise ValueError(f"{name} {path}: row {row}, column {k} is {str(column[row])!r}, not a number")
+            raise ValueError(
+                f"{name} {path}: row {row}, column {k} (counted from zero, header aside) is "
+                f"{str(column[row])!r}, not a number"
+            )
     return np.column_stack(columns)

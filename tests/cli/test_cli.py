@@ -64,6 +64,16 @@ class TestFit:
         assert run(capsys, *FIT, "--force", "--dim", 2)[0] == 0
         assert ep.load("model").n_components == 2
 
+    def test_an_overfit_is_noted(self, files, capsys):
+        np.save("wide.npy", np.random.default_rng(0).standard_normal((20, 50)))
+        np.save("ids.npy", np.tile(np.arange(10), 2))
+        code, _, err = run(capsys, "fit", "wide.npy", "--pairs", "ids.npy", "--dim", 2, "--out", "m")
+        assert code == 0 and "10 independent groups of partners for 19 directions" in err and "--ridge auto" in err
+        code, out, err = run(
+            capsys, "fit", "wide.npy", "--pairs", "ids.npy", "--dim", 2, "--ridge", "auto", "--out", "m2", "--json"
+        )
+        assert code == 0 and err == "" and json.loads(out)["ridge"] > 0
+
     def test_a_reduced_width_is_a_note(self, files, capsys):
         code, _, err = run(capsys, *FIT, "--dim", 9)
         assert code == 0 and err.startswith("note: n_components = 9 exceeds the rank 4") and err.count("\n") == 1
@@ -79,6 +89,15 @@ def test_transform_writes_what_the_model_gives(files, capsys):
     code, _, err = run(capsys, "transform", "model", "views.npy", "--out", "Z.npy")
     assert code == 2 and "Z.npy exists" in err
     assert run(capsys, "transform", "model", "views.npy", "--out", "Z.npy", "--force", "--json")[0] == 0
+
+
+def test_transform_notes_rows_that_are_not_finite(files, capsys):
+    X, _ = files
+    run(capsys, *FIT)
+    X[3, 1] = np.nan
+    np.save("holes.npy", X)
+    code, _, err = run(capsys, "transform", "model", "holes.npy", "--out", "Z.npy")
+    assert code == 0 and "1 row(s) of holes.npy hold NaN" in err
 
 
 def test_inspect_shows_every_objective(files, capsys):

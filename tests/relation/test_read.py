@@ -30,6 +30,12 @@ def test_two_columns_are_row_numbers_and_three_add_a_weight(tmp_path):
     assert same(read_pairs(f"{tmp_path}/p.npz:pairs", 4), Relation.from_edges([0, 2], [1, 3]))
 
 
+def test_a_saved_index_beside_the_groups_is_noticed(tmp_path):
+    (tmp_path / "p.csv").write_text(",group\n0,3\n1,2\n2,3\n3,2\n")
+    with pytest.warns(UserWarning, match="the first column counts the rows"):
+        read_pairs(tmp_path / "p.csv", 4)
+
+
 def test_parquet(tmp_path):
     pyarrow = require("pyarrow", "data")
     parquet = require("pyarrow.parquet", "data")
@@ -45,6 +51,7 @@ def test_parquet(tmp_path):
         ("0,1\n2,9\n", r"j\[1\] = 9 is out of range"),
         ("0,1,1,1\n", "4 columns"),
         ("0\n0\n", "2 entries for 4 rows"),
+        ("photo\na\nb\na\nb\n", "is its first line a header"),
         ("0,1\n2\n", "line 2 has 1 cells"),
         ("a,b\nc,d\n", "i has dtype"),
         ("", "is empty"),

@@ -86,7 +86,8 @@ def test_components_give_exact_ones_and_constant_modes(weighting):
 
 
 def test_more_components_than_modes():
-    spec = ep.spectrum(None, ep.Relation.from_views(500, 2), features=FREE, n_components=10)
+    with pytest.warns(UserWarning, match=r"500 components, so all 10 modes only tell components apart"):
+        spec = ep.spectrum(None, ep.Relation.from_views(500, 2), features=FREE, n_components=10)
     assert (spec.rho == 1).all() and spec.n_modes == 10
     phi = spec.transform(None)
     np.testing.assert_allclose(phi.T @ phi / 1000, np.eye(10), atol=1e-12)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import require, rows_with_correlations
@@ -298,6 +299,26 @@ class TestInputs:
     def test_bad_input(self, X, kwargs, message):
         with pytest.raises(ValueError, match=message):
             ep.spectrum(X, ep.Relation.from_views(5, 2), **kwargs)
+
+    def test_wrong_objects_are_named(self):
+        """What newcomers pass: classes for objects, names for objects, swapped arguments."""
+        X, G = rows_with_correlations([0.9, 0.5])
+        spec = ep.spectrum(X, G)
+        for call, message in (
+            (lambda: ep.spectrum(X, G, ep.VICReg()), r"features = VICReg\(.*give for instance ep.Linear\(\)"),
+            (lambda: ep.spectrum(X, G, ep.Linear), "features = the class Linear"),
+            (lambda: spec.embed("vicreg", 2), r"objective = 'vicreg'.*ep.VICReg\(\)"),
+            (lambda: spec.embed(ep.VICReg, 2), "objective = the class VICReg"),
+            (lambda: spec.embed(2, ep.VICReg()), "objective = 2"),
+            (lambda: spec.heldout(G, X), "relation is a ndarray"),
+            (lambda: ep.VICReg().loss(X, np.zeros(len(X))), "G is a ndarray"),
+            (lambda: ep.VICReg().optimum(spec), "rho is a Spectrum; give .* spectrum.rho"),
+            (lambda: ep.spectrum(scipy.sparse.eye(4), ep.Relation.from_views(2, 2)), r"pass X.toarray\(\)"),
+            (lambda: ep.SpectralSSL("vicreg").fit(X), "objective = 'vicreg'"),
+            (lambda: ep.SpectralSSL().fit(X, relation=np.zeros(len(X))), "relation is a ndarray"),
+        ):
+            with pytest.raises(TypeError, match=message):
+                call()
 
     def test_bad_types(self):
         with pytest.raises(TypeError, match="relation is a list"):

@@ -58,7 +58,7 @@ def demo(
         for row in rows
     ]
     print_table(["method", "predicted loss", "actual loss", "rank", "kNN", "linear probe"], table)
-    print("\n".join(_lessons(rows, task)))
+    print("\n".join(_lessons(rows, task, dim)))
 
 
 def _rows(spec: Any, task: dict[str, Any], dim: int) -> Iterator[dict[str, Any]]:
@@ -139,12 +139,13 @@ def _digits() -> dict[str, Any]:
         "y_train": y[order[:1200]],
         "test": test,
         "y_test": y[order[1200:]],
+        "rule": "held-out images",
         "own": False,
     }
 
 
 def _own(data: str, pairs: str, labels: str | None) -> dict[str, Any]:
-    """The user's rows and pairs; with labels, test rows come from sources that the bank does not hold."""
+    """The user's rows and pairs; with labels, test rows are held out by source where that is possible."""
     from eigenpairs.cli.fit import read_labels
     from eigenpairs.diagnose.probes import split_by_source
     from eigenpairs.relation.read import read_pairs
@@ -152,20 +153,21 @@ def _own(data: str, pairs: str, labels: str | None) -> dict[str, Any]:
 
     X = read_array(data)
     relation = read_pairs(pairs, len(X))
-    task = {"name": data, "X": X, "relation": relation, "y": None, "own": True}
+    task = {"name": data, "X": X, "relation": relation, "y": None, "own": True, "files": (data, pairs)}
     if labels is None:
         return task
     y = read_labels(labels, len(X))
-    bank, test = split_by_source(np.flatnonzero(y >= 0), relation.components)
-    sides = {"train": np.asarray(X[bank]), "test": np.asarray(X[test]), "y_train": y[bank], "y_test": y[test]}
-    return task | sides | {"y": y}
+    split = split_by_source(np.flatnonzero(y >= 0), y, relation.components)
+    train, test = split.bank, split.test
+    sides = {"train": np.asarray(X[train]), "test": np.asarray(X[test]), "y_train": y[train], "y_test": y[test]}
+    return task | sides | {"y": y, "rule": split.rule}
 
 
-def _lessons(rows: list[dict[str, Any]], task: dict[str, Any]) -> list[str]:
+def _lessons(rows: list[dict[str, Any]], task: dict[str, Any], dim: int) -> list[str]:
     """What the numbers say, and what to try next."""
     lines = ["predicted loss: closed form, from the spectrum alone; actual loss: the objective on the embedded rows."]
     if task["y"] is not None:
-        lines.append("kNN (k = 5) and linear probe: accuracy on held-out images or sources; fits never see a label.")
+        lines.append(f"kNN (k = 5) and linear probe: accuracy on {task['rule']}; fits never see a label.")
         best = max((row for row in rows if row["predicted"] is not None), key=lambda row: row["knn"])
         raw = next(row for row in rows if row["method"] == "raw columns")
         verdict = "better than" if best["knn"] > raw["knn"] else "no better than"
@@ -173,13 +175,13 @@ def _lessons(rows: list[dict[str, Any]], task: dict[str, Any]) -> list[str]:
             f"best here by kNN: {best['method']}, {best['knn']:.3f}, {verdict} raw columns ({raw['knn']:.3f})."
         )
     strong, weak = rows[0], rows[1]
-    lines.append(
-        f"one weight decides the rank: VICReg's invariance 25 keeps {strong['rank']} modes, 1 keeps {weak['rank']}."
-    )
-    example = "eigenpairs fit X.npy --pairs P.csv --set invariance=1 --dim 32 --out model/"
+    if strong["rank"] < weak["rank"]:
+        ranks = f"25 keeps {strong['rank']} modes, 1 keeps {weak['rank']}"
+        lines.append(f"one weight decides the rank: VICReg's invariance {ranks}.")
     lines += ["", "Next:"]
     if not task["own"]:
         lines.append("  eigenpairs demo --data X.npy --pairs P.csv         the same on your own rows and pairs")
-    lines.append(f"  {example}")
+    data, pairs = task.get("files", ("X.npy", "P.csv"))
+    lines.append(f"  eigenpairs fit {data} --pairs {pairs} --set invariance=1 --dim {dim} --out model/")
     lines.append("  eigenpairs inspect model/")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,14 @@ from eigenpairs.cli.output import curve, number, print_json
 
 def fit(
     data: str = typer.Argument(
-        metavar="DATA", help="Rows: .npy (memory-mapped), .npz, .csv or .parquet; file.npz:NAME picks an array."
+        metavar="DATA",
+        help="Rows: .npy (memory-mapped), .npz, .csv or .parquet (needs pyarrow); file.npz:NAME picks an array.",
     ),
     pairs: str = typer.Option(
-        ..., metavar="FILE", help="One column: group of each row. Two: row numbers of each pair; three: weight."
+        ...,
+        metavar="FILE",
+        help="One column: group of each row (numbers or texts; -1 or empty: alone). Two: row numbers of each pair, "
+        "counted from zero; three: a weight. A header line is skipped.",
     ),
     out: str = typer.Option(..., metavar="FOLDER", help="Folder to write the model to."),
     labels: str = typer.Option(
@@ -35,7 +40,7 @@ def fit(
     ),
     objective: str = OBJECTIVE,
     settings: list[str] = SETTINGS,
-    features: str = typer.Option("linear", metavar="NAME", help="Class of functions."),
+    features: str = typer.Option("linear", metavar="NAME", help="Class of functions: linear."),
     ridge: Any = typer.Option(
         0.0,
         parser=ridge_or_auto,
@@ -43,7 +48,7 @@ def fit(
         help="Ridge relative to the mean variance, for few rows; 'auto' chooses it on held-out pairs.",
     ),
     dim: int = typer.Option(64, parser=count, metavar="INTEGER", help="Number of output columns."),
-    weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (weigh rows by degree) or samples."),
+    weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (rows weigh by degree) or samples (equally)."),
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
@@ -64,6 +69,7 @@ def fit(
     y = None if labels is None else read_labels(labels, len(X))
     with progress_bar("moments") as progress:
         spec = spectrum(X, relation, parse_features(features, ridge), max(dim, 256), weighting, progress=progress)
+    warn_of_overfit(relation, spec)
     embedding = spec.embed(chosen, dim)
     solved = time.perf_counter() - start
     accuracy = None if y is None else knn_before_and_after(X, y, relation, embedding)
@@ -84,7 +90,7 @@ def fit(
         "seconds": solved,
     }
     if accuracy is not None:
-        facts["knn_raw"], facts["knn_embedding"] = accuracy
+        facts["knn_raw"], facts["knn_embedding"], facts["knn_rule"] = accuracy
     if as_json:
         print_json(facts)
         return
@@ -94,7 +100,7 @@ def fit(
     print(f"gains  {curve(best.gains)}  {chosen!r}, rank {best.rank} of {embedding.n_components}")
     print(f"loss   {number(best.loss)} ({best.note})")
     if accuracy is not None:
-        print(f"kNN    raw columns {accuracy[0]:.3f}, embedding {accuracy[1]:.3f} (k = 5, held-out sources)")
+        print(f"kNN    raw columns {accuracy[0]:.3f}, embedding {accuracy[1]:.3f} (k = 5, {accuracy[2]})")
     print(f"saved  {out} after {solved:.1f} s")
 
 
@@ -111,11 +117,25 @@ def read_labels(path: str, n_samples: int) -> np.ndarray:
     return group_ids(columns[0], "labels")
 
 
-def knn_before_and_after(X: Any, y: np.ndarray, relation: Any, embedding: Any) -> tuple[float, float]:
-    """kNN accuracy on raw columns and on the embedding, test rows from sources that the bank does not hold."""
+def knn_before_and_after(X: Any, y: np.ndarray, relation: Any, embedding: Any) -> tuple[float, float, str]:
+    """kNN accuracy on raw columns and on the embedding, and the rule by which test rows were held out."""
     from eigenpairs.diagnose.probes import knn_accuracy, split_by_source
 
-    bank, test = split_by_source(np.flatnonzero(y >= 0), relation.components)
-    raw_bank, raw_test = np.asarray(X[bank], dtype=np.float32), np.asarray(X[test], dtype=np.float32)
-    raw = knn_accuracy(raw_bank, y[bank], raw_test, y[test])
-    return raw, knn_accuracy(embedding.transform(raw_bank), y[bank], embedding.transform(raw_test), y[test])
+    split = split_by_source(np.flatnonzero(y >= 0), y, relation.components)
+    sides = (y[split.bank], y[split.test])
+    raw_bank, raw_test = (np.asarray(X[rows], dtype=np.float32) for rows in (split.bank, split.test))
+    raw = knn_accuracy(raw_bank, sides[0], raw_test, sides[1])
+    embedded = knn_accuracy(embedding.transform(raw_bank), sides[0], embedding.transform(raw_test), sides[1])
+    return raw, embedded, split.rule
+
+
+def warn_of_overfit(relation: Any, spec: Any) -> None:
+    """Say so when there are too few independent groups of partners for the columns."""
+    sources = int(relation.components.max()) + 1
+    independent = sources if sources > 1 else int(np.count_nonzero(relation.degrees))
+    if spec.ridge == 0 and independent < 2 * spec.rank:
+        warnings.warn(
+            f"{independent} independent groups of partners for {spec.rank} directions: rho is partly fitted to noise; "
+            "try --ridge auto, or compare with Spectrum.heldout",
+            stacklevel=2,
+        )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
 
 from eigenpairs.cli.options import JSON, count
 from eigenpairs.cli.output import curve, number, print_json, print_table
+
+if TYPE_CHECKING:
+    from eigenpairs.objective import Objective
 
 
 def inspect(
@@ -25,10 +28,11 @@ def inspect(
     from eigenpairs.storage import load, read_card
 
     card = read_card(model)
-    load(model)  # checks the tensors as well: the card of a damaged model is not shown
+    held = load(model)  # checks the tensors as well: the card of a damaged model is not shown
+    own = getattr(getattr(held, "embedding_", held), "objective", None)
     rho = np.asarray(card["rho"])
     width = min(dim or card["shapes"].get("gains", [64])[0], len(rho))
-    rows = compare_on_spectrum(rho, width)
+    rows = compare_on_spectrum(rho, width, own)
     if as_json:
         print_json({"card": card, "objectives": rows})
         return
@@ -46,7 +50,7 @@ def inspect(
             number(row["loss"]),
             str(row["rank"]),
             "yes" if row["exact"] else "bound",
-            curve(row["gains"], 32),
+            curve(row["gains"], 24),
         ]
         for row in rows
     ]
@@ -54,18 +58,24 @@ def inspect(
 
 
 def _called(entry: dict[str, Any]) -> str:
-    params = ", ".join(f"{name}={value!r}" for name, value in entry["params"].items() if value is not None)
+    given = {name: value for name, value in entry["params"].items() if value is not None}
+    params = ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in given.items()
+    )
     return f"{entry['class']}({params})"
 
 
-def compare_on_spectrum(rho: np.ndarray, width: int) -> list[dict[str, Any]]:
-    """Every objective with default parameters on one spectrum."""
+def compare_on_spectrum(rho: np.ndarray, width: int, own: Objective | None = None) -> list[dict[str, Any]]:
+    """The model's own objective, then every objective with default parameters, on one spectrum."""
     from eigenpairs.objective import OBJECTIVES
 
-    found = [(kind(), kind().optimum(rho, width)) for kind in OBJECTIVES.values()]
+    objectives = [kind() for kind in OBJECTIVES.values()]
+    if own is not None:
+        objectives = [own, *(objective for objective in objectives if objective != own)]
+    found = [(objective, objective.optimum(rho, width)) for objective in objectives]
     return [
         {
-            "objective": repr(objective).replace(", covariance=None", ""),
+            "objective": _called({"class": type(objective).__name__, "params": objective.get_params()}),
             "loss": best.loss,
             "rank": best.rank,
             "exact": best.exact,

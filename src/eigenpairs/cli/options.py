@@ -14,12 +14,28 @@ from eigenpairs.features import Features, Linear
 from eigenpairs.objective import OBJECTIVES, Objective
 from eigenpairs.spectrum.sums import Progress
 
+
+def kebab(name: str) -> str:
+    """BarlowTwins -> barlow-twins, VICReg -> vicreg: how an objective is called on the command line."""
+    if name == "VICReg":
+        return "vicreg"
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
+
+
+def _parameters() -> str:
+    """Which objective has which parameters, for --help."""
+    named = {kebab(kind): [field.name for field in fields(OBJECTIVES[kind])] for kind in OBJECTIVES}  # type: ignore[arg-type]
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in named.items() if names)
+
+
 JSON = typer.Option(False, "--json", help="Print one JSON object instead of text.")
 FORCE = typer.Option(False, "--force", help="Overwrite what exists.")
 OBJECTIVE = typer.Option(
     "vicreg", "--objective", metavar="NAME", help="One of: vicreg, barlow-twins, spectral-contrastive, whitening."
 )
-SETTINGS = typer.Option([], "--set", metavar="NAME=VALUE", help="A parameter of the objective; may be repeated.")
+SETTINGS = typer.Option(
+    [], "--set", metavar="NAME=VALUE", help=f"A parameter of the objective; may be repeated. {_parameters()}"
+)
 
 
 def count(text: str) -> int:
@@ -39,13 +55,6 @@ def real(text: str) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a number") from None
-
-
-def kebab(name: str) -> str:
-    """BarlowTwins -> barlow-twins, VICReg -> vicreg: how an objective is called on the command line."""
-    if name == "VICReg":
-        return "vicreg"
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
 
 
 def parse_objective(name: str, settings: list[str]) -> Objective:

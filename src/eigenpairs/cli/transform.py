@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+import numpy as np
 import typer
 
 from eigenpairs.cli.options import FORCE, JSON
@@ -26,6 +29,9 @@ def transform(
     known_suffix(out, "--out")
     check_target(out, force)
     Z = load(model).transform(read_array(data))
+    spoilt = int(np.count_nonzero(~np.isfinite(Z).all(axis=1)))
+    if spoilt:
+        warnings.warn(f"{spoilt} row(s) of {data} hold NaN or inf, and so do their embeddings", stacklevel=2)
     write_array(out, Z, overwrite=force)
     if as_json:
         print_json({"out": out, "rows": Z.shape[0], "columns": Z.shape[1], "dtype": str(Z.dtype)})

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from eigenpairs._arrays import Array, at_least_float32, detached, like, namespace
+from eigenpairs._validate import a_relation, table
 
 
 class BatchMoments:
@@ -21,8 +22,7 @@ class BatchMoments:
     """
 
     def __init__(self, Z: Array, G: Any):
-        if len(Z.shape) != 2:
-            raise ValueError(f"Z has shape {tuple(Z.shape)}; give one row per sample, shape (n_samples, K)")
+        Z, G = table(Z, "Z"), a_relation(G, "G")
         if Z.shape[0] != G.n_samples:
             raise ValueError(f"Z has {Z.shape[0]} rows and the relation {G.n_samples}; give one row per sample")
         if not G.total > 0:
@@ -163,7 +163,7 @@ def column_scale(moments: Moments) -> Array:
 
 def views_of(Z: Array, G: Any) -> Array:
     """Z (n_views * n, K) as (n_views, n, K), for statistics taken view by view."""
-    if G.n_views is None:
+    if a_relation(G, "G").n_views is None:
         raise ValueError("per_view=True needs Relation.from_views(n_sources, n_views); this relation has no views")
     if Z.shape[0] != G.n_samples:
         raise ValueError(f"Z has {Z.shape[0]} rows and the relation {G.n_samples}; give one row per sample")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 
@@ -31,11 +32,22 @@ def read_pairs(path: str | os.PathLike, n_samples: int) -> Relation:
         if len(columns) == 1:
             ids = np.asarray(columns[0])
             if len(ids) != n_samples:
+                header = (
+                    "; is its first line a header? Call it 'group', or leave it out"
+                    if len(ids) == n_samples + 1
+                    else ""
+                )
                 raise ValueError(
-                    f"one column is the group of each row, but it has {len(ids)} entries for {n_samples} rows"
+                    f"one column is the group of each row, but it has {len(ids)} entries for {n_samples} rows{header}"
                 )
             return Relation.from_groups(ids)
         if len(columns) in (2, 3):
+            if len(columns[0]) == n_samples and np.array_equal(columns[0], np.arange(n_samples)):
+                warnings.warn(
+                    f"PAIRS {path}: the first column counts the rows; it is read as one end of each pair. If the "
+                    "second is a group id, save that column alone",
+                    stacklevel=2,
+                )
             weight = columns[2] if len(columns) == 3 else None
             return Relation.from_edges(columns[0], columns[1], weight, n_samples)
         raise ValueError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from eigenpairs._validate import one_of, real_number, table, whole_number
+from eigenpairs._validate import a_relation, an_instance, one_of, real_number, table, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.pencil import Pencil
@@ -89,8 +90,8 @@ def spectrum(
     features = Linear() if features is None else features
     n_components = whole_number(n_components, "n_components", 1)
     one_of(weighting, "weighting", WEIGHTINGS)
-    if not isinstance(relation, Relation):
-        raise TypeError(f"relation is a {type(relation).__name__}; make one with ep.Relation.from_groups and the like")
+    a_relation(relation)
+    an_instance(features, Features, "features", "ep.Linear()")
     if not 0 < relation.total < np.inf:
         raise ValueError("relation has no pair among these rows, or infinite weights; give at least two positives")
     if isinstance(features, Free):
@@ -100,6 +101,12 @@ def spectrum(
 
         tol = real_number(tol, "tol", 0.0, above=True)
         modes = solve_graph(relation, n_components, weighting, tol, random_state, solver)
+        if modes.n_parts > n_components:
+            warnings.warn(
+                f"the graph has {modes.n_parts} components, so all {n_components} modes only tell components "
+                "apart; ask for more, or take one: relation[relation.components == 0]",
+                stacklevel=2,
+            )
         faithful = weighting == "pairs" or relation.uniform
         n = relation.n_samples
         return Spectrum(modes.rho, modes.rank, features, weighting, n, values=modes.values, faithful=faithful)

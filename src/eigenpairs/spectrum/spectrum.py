@@ -10,7 +10,7 @@ import numpy as np
 
 from eigenpairs._arrays import back_like
 from eigenpairs._html import card
-from eigenpairs._validate import table, whole_number
+from eigenpairs._validate import a_relation, an_instance, table, whole_number
 from eigenpairs.features.base import FeatureMap, Features, read_rows
 from eigenpairs.objective import Objective
 from eigenpairs.relation import Relation
@@ -107,6 +107,7 @@ class Spectrum:
         ValueError
             If fewer modes than K were computed although the class has more.
         """
+        an_instance(objective, Objective, "objective", "ep.VICReg()")
         constants = 0 if objective.centred else 1  # a loss that does not centre spends a column on the constant
         width = self.n_modes + constants
         K = width if n_components is None else whole_number(n_components, "n_components", 1)
@@ -137,6 +138,7 @@ class Spectrum:
 
         A held-out value far below rho means that the class fitted the pairs' noise; use more pairs or a ridge.
         """
+        a_relation(relation)
         Z = np.asarray(self.transform(X), dtype=np.float64)
         return pair_correlations(Z, relation)
 

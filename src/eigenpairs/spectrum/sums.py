@@ -181,7 +181,13 @@ class _Reader:
         """rows^T others, by default rows^T rows."""
         if self.device is None:
             return rows.T @ (rows if others is None else others)
-        import torch
+        try:
+            import torch
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                f"device = {self.device!r} needs torch; install it with: pip install 'eigenpairs[deep]' "
+                "(or pip install torch)"
+            ) from None
 
         left = torch.as_tensor(rows, device=self.device)
         right = left if others is None else torch.as_tensor(others, device=self.device)
