@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from support import rows_with_correlations
+from support import require, rows_with_correlations
 
 import eigenpairs as ep
 from eigenpairs import storage
@@ -50,7 +50,7 @@ def test_round_trip(kind, tmp_path):
 
 
 def test_feature_names_survive(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    pandas = require("pandas", "frames")
     frame = pandas.DataFrame(X, columns=list("abcd"))
     ep.save(ep.SpectralSSL(n_components=2).fit(frame, relation=G), tmp_path / "model")
     assert ep.load(tmp_path / "model").feature_names_in_.tolist() == list("abcd")

@@ -13,10 +13,11 @@ from eigenpairs._validate import a_relation, an_instance, one_of, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.objective import Objective, VICReg
 from eigenpairs.relation import Relation
+from eigenpairs.spectrum.accumulate import pair_sums
 from eigenpairs.spectrum.embedding import Embedding
 from eigenpairs.spectrum.solve import spectrum, spectrum_of_sums
 from eigenpairs.spectrum.spectrum import Spectrum, pair_correlations
-from eigenpairs.spectrum.sums import PairSums, pair_sums
+from eigenpairs.spectrum.sums import PairSums
 
 log = logging.getLogger("eigenpairs")
 

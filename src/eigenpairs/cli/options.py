@@ -12,7 +12,7 @@ import typer
 
 from eigenpairs.features import Features, Linear
 from eigenpairs.objective import OBJECTIVES, Objective
-from eigenpairs.spectrum.sums import Progress
+from eigenpairs.spectrum.accumulate import Progress
 
 
 def kebab(name: str) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 from eigenpairs._validate import a_relation, an_instance, one_of, real_number, table, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.relation import Relation
+from eigenpairs.spectrum.accumulate import Progress, pair_sums
+from eigenpairs.spectrum.graph import solve_graph
 from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
 from eigenpairs.spectrum.spectrum import Spectrum
-from eigenpairs.spectrum.sums import PairSums, Progress, pair_sums
+from eigenpairs.spectrum.sums import PairSums
 
 log = logging.getLogger("eigenpairs")
 
@@ -94,11 +96,10 @@ def spectrum(
     an_instance(features, Features, "features", "ep.Linear()")
     if not 0 < relation.total < np.inf:
         raise ValueError("relation has no pair among these rows, or infinite weights; give at least two positives")
+    faithful = weighting == "pairs" or relation.uniform
     if isinstance(features, Free):
         if X is not None and len(X) != relation.n_samples:
             raise ValueError(f"X has {len(X)} rows and relation {relation.n_samples}; with Free pass X=None")
-        from eigenpairs.spectrum.graph import solve_graph
-
         tol = real_number(tol, "tol", 0.0, above=True)
         modes = solve_graph(relation, n_components, weighting, tol, random_state, solver)
         if modes.n_parts > n_components:
@@ -107,7 +108,6 @@ def spectrum(
                 "apart; ask for more, or take one: relation[relation.components == 0]",
                 stacklevel=2,
             )
-        faithful = weighting == "pairs" or relation.uniform
         n = relation.n_samples
         return Spectrum(modes.rho, modes.rank, features, weighting, n, values=modes.values, faithful=faithful)
     if X is None:
@@ -120,7 +120,7 @@ def spectrum(
     log.info("summing moments of %d rows x %d columns", X.shape[0], feature_map.n_columns)
     folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
     found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
-    found.faithful = found.ridge == 0 and (weighting == "pairs" or relation.uniform)
+    found.faithful = found.faithful and faithful
     found.fitted = X
     return found
 
