@@ -159,6 +159,11 @@ def test_labels_are_a_projection():
     np.testing.assert_allclose(P.sum(axis=1), 1)
 
 
+def test_labels_may_be_true_and_false_and_neighbours_of_a_list():
+    assert Relation.from_labels([True, False, True]).to_sparse()[0, 2] == 0.5
+    assert Relation.from_neighbors([[0.0], [1.0], [5.0]], k=1).n_samples == 3
+
+
 def test_large_groups_are_not_materialised():
     G = Relation.from_labels(np.zeros(200_000, dtype=int))
     np.testing.assert_allclose(G @ np.ones((200_000, 1)), 1)

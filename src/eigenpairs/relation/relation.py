@@ -85,7 +85,8 @@ class Relation:
         y : (n_samples,) integers or texts
             -1 (or an empty text) marks an unlabelled row.
         """
-        codes = group_ids(y, "y")
+        y = np.asarray(y)
+        codes = group_ids(y.astype(np.int64) if y.dtype.kind == "b" else y, "y")
         if not (codes >= 0).any():
             raise ValueError("y has no labelled row, so there is no pair; -1 marks a row without label")
         return cls(((1.0, Groups.projection(codes)),))
@@ -139,7 +140,7 @@ class Relation:
             Any metric of scikit-learn's NearestNeighbors.
         """
         i, j = nearest_neighbors(X, whole_number(k, "k", 1), metric)
-        return cls.from_edges(i, j, np.full(len(i), 0.5), n_samples=X.shape[0])
+        return cls.from_edges(i, j, np.full(len(i), 0.5), n_samples=len(X))
 
     # ------------------------------------------------------------------ the matrix
 
