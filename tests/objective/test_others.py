@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from support import rows_with_correlations
+import scipy.linalg
+from scipy.optimize import minimize
+from support import rows_with_correlations, spectra
 
 import eigenpairs as ep
 
@@ -33,6 +35,36 @@ def test_spectral_contrastive_factorises_the_pair_operator():
     modes = spec.transform(X)
     expected = 1 + (modes[:, :2] * spec.rho[:2]) @ modes[:, :2].T
     np.testing.assert_allclose(Z @ Z.T, expected, atol=1e-10, err_msg="Z Z^T is not the best factorisation")
+
+
+def test_spectral_contrastive_agrees_with_an_independent_solver():
+    """Descent on |A A^T - R|^2 - |R|^2 over the constant and 8 modes, whose only minima are global, on 20 spectra."""
+    rng = np.random.default_rng(0)
+    for rho in spectra(seed=31, count=20, modes=8):
+        R = np.concatenate([[1.0], rho])[:, None]
+
+        def value(flat, R=R):
+            A = flat.reshape(9, 4)
+            return np.sum((A.T @ A) ** 2) - 2 * np.sum(R * A**2), (4 * (A @ (A.T @ A)) - 4 * R * A).ravel()
+
+        options = {"ftol": 1e-16, "gtol": 1e-12, "maxiter": 5000}
+        runs = [
+            minimize(value, rng.standard_normal(36), jac=True, method="L-BFGS-B", options=options) for _ in range(2)
+        ]
+        best = ep.SpectralContrastive().optimum(rho, 4).loss
+        assert min(run.fun for run in runs) == pytest.approx(best, rel=1e-6), f"rho = {rho}"
+
+
+def test_whitening_agrees_with_an_independent_solver():
+    """2 (K - the K largest generalised eigenvalues) of mixed columns, by scipy, on 20 spectra."""
+    rng = np.random.default_rng(0)
+    for rho in spectra(seed=32, count=20, modes=8):
+        X, _ = rows_with_correlations(rho)
+        X = X @ rng.standard_normal((8, 8))
+        n = len(X) // 2
+        cross = X[:n].T @ X[n:]
+        values = scipy.linalg.eigh(cross + cross.T, X.T @ X, eigvals_only=True)
+        assert ep.Whitening().optimum(rho, 4).loss == pytest.approx(2 * np.sum(1 - values[-4:]), rel=1e-6, abs=1e-9)
 
 
 def test_whitening_depends_on_the_span_alone():

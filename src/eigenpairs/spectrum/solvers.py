@@ -98,7 +98,7 @@ def arpack(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenp
     found = _lanczos(operator, k, tol, seed)
     while len(found.values) < operator.n_free:
         rest, smallest_kept = operator.without(found.values, found.vectors), found.values[:k].min()
-        look = _lanczos(rest, 1, max(PROBE_TOL, tol), seed + len(found.values))
+        look = _lanczos(rest, 1, max(PROBE_TOL, tol), seed + len(found.values), hurry=1e-2)
         log.info("%d modes, %d + %d products; next is about %g", k, found.products, look.products, look.values[0])
         if look.values[0] + look.residuals[0] < smallest_kept:
             break
@@ -120,8 +120,12 @@ def _merged(first: Eigenpairs, second: Eigenpairs) -> Eigenpairs:
     )
 
 
-def _lanczos(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eigenpairs:
-    """k eigenpairs, each converged; copies may be missing."""
+def _lanczos(operator: SymmetricOperator, k: int, tol: float, seed: int, hurry: float = 1e-3) -> Eigenpairs:
+    """k eigenpairs, each converged; copies may be missing.
+
+    ARPACK's own tolerance is relative to 1, ours to 1 - rho: the first run asks for tol `hurry`, enough at once where
+    1 - rho is above `hurry`; asking for too little costs a second run.
+    """
     import scipy.sparse.linalg as spla
 
     count = 0
@@ -134,7 +138,7 @@ def _lanczos(operator: SymmetricOperator, k: int, tol: float, seed: int) -> Eige
     shape = (operator.n, operator.n)
     A = spla.LinearOperator(shape, matvec=apply, matmat=apply, dtype=np.float64)
     start = np.random.default_rng(seed).standard_normal(operator.n)
-    ask = tol
+    ask = max(tol * hurry, 4e-16)
     for _ in range(3):
         try:
             values, vectors = spla.eigsh(A, k, which="LA", tol=ask, v0=start, ncv=min(operator.n, max(2 * k + 1, 40)))
