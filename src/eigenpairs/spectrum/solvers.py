@@ -44,7 +44,8 @@ class SymmetricOperator:
         shift = (self.floor - values)[:, None]
 
         def deflate(B: np.ndarray) -> np.ndarray:
-            return self.deflate(B) + vectors @ (shift * (vectors.T @ B))
+            # einsum, not BLAS: numpy's and scipy's thread pools would take turns spinning on every product.
+            return self.deflate(B) + np.einsum("nm,mk->nk", vectors, shift * np.einsum("nm,nk->mk", vectors, B))
 
         return replace(self, deflate=deflate, n_free=self.n_free - len(values))
 
