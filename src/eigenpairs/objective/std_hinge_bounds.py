@@ -16,7 +16,7 @@ def two_level(cost: np.ndarray, width: int, m: float, n: float) -> tuple[np.ndar
 
     Schur and Horn ask one thing of the gains: the first q modes hold at least what the q high columns need.
     """
-    counts = np.arange(width + 1) if width <= 64 else np.unique(np.geomspace(1, width, 16).astype(int)) - 1
+    counts = np.arange(width + 1) if width <= 64 else np.unique(np.geomspace(1, width, 12).astype(int)) - 1
     _, q, high, low = min((_best_levels(cost, width, m, n, int(q)) for q in counts), key=lambda found: found[0])
     rest = (width - q) * low
     gains = Filling(cost, n).gains(q * high + rest)
