@@ -28,6 +28,7 @@ def _estimators():
 @parametrize_with_checks(_estimators())
 def test_scikit_learns_own_checks(estimator, check):
     with warnings.catch_warnings():
+        # scikit-learn's checks use few columns, so the default width of 64 is reduced every time
         warnings.filterwarnings("ignore", message="n_components = .* exceeds the rank")
         check(estimator)
 

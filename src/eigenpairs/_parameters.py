@@ -19,9 +19,15 @@ class Parameters:
     def validate(self) -> None:
         """Raise ValueError or TypeError for a parameter that is not allowed."""
 
+    @classmethod
+    def parameter_types(cls) -> dict[str, str]:
+        """The parameters' names and the text of their types."""
+        # Every subclass is a dataclass; this base, which has no fields of its own, is not.
+        return {field.name: str(field.type) for field in fields(cls)}  # type: ignore[arg-type]
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name (`deep` is accepted for scikit-learn; parameters here are plain values)."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in self.parameter_types()}
 
     def set_params(self, **params: Any) -> Any:
         """Change parameters by name; returns self. Nothing changes if one of them is not allowed."""

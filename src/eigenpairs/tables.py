@@ -101,14 +101,14 @@ def _read(path: str | os.PathLike, name: str) -> np.ndarray | list[np.ndarray]:
         if suffix == ".csv":
             return _csv_columns(text, name)
         return _parquet_columns(text)
+    except ModuleNotFoundError:  # an extra that is missing is no damage of the file
+        raise
     except (ValueError, OSError, EOFError) as error:
         message = str(error)
         if "pickle" in message or "Python objects" in message:
             message = "it holds Python objects, which are never loaded; save plain numbers"
         raise ValueError(message if text in message else f"{name} {text}: {message}") from None
     except Exception as error:  # zip and parquet readers raise kinds of their own for damaged files
-        if isinstance(error, ModuleNotFoundError):
-            raise
         raise ValueError(f"{name} {text} cannot be read ({type(error).__name__}: {error})") from None
 
 

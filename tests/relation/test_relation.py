@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 
 def edges_with_self_pairs_dropped(i, j, weight, n):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # the warning about self-pairs has a test of its own
         return Relation.from_edges(i, j, weight, n_samples=n)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
 import typer
@@ -24,7 +23,7 @@ def kebab(name: str) -> str:
 
 def _parameters() -> str:
     """Which objective has which parameters, for --help."""
-    named = {kebab(kind): [field.name for field in fields(OBJECTIVES[kind])] for kind in OBJECTIVES}  # type: ignore[arg-type]
+    named = {kebab(name): list(kind.parameter_types()) for name, kind in OBJECTIVES.items()}
     return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in named.items() if names)
 
 
@@ -63,7 +62,7 @@ def parse_objective(name: str, settings: list[str]) -> Objective:
     if name not in known:
         raise ValueError(f"--objective: {name!r} is unknown; choose from {', '.join(sorted(known))}")
     kind = known[name]
-    types = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    types = kind.parameter_types()
     params: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
