@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from eigenpairs.features import Free, Linear
+from eigenpairs.features import Free, Linear, Towers
 from eigenpairs.objective import BarlowTwins, Optimum, SpectralContrastive, VICReg, Whitening
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.embedding import Embedding
@@ -46,6 +46,7 @@ __all__ = [
     "SpectralContrastive",
     "SpectralSSL",
     "Spectrum",
+    "Towers",
     "VICReg",
     "Whitening",
     "load",

@@ -197,8 +197,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _hold(self, embedding: Embedding, feature_names: list[str] | None = None) -> SpectralSSL:
         self.embedding_, self.spectrum_, self.optimum_ = embedding, embedding.spectrum, embedding.optimum
         self.n_components_ = self._n_features_out = embedding.n_components - self._constants
-        if embedding.spectrum.feature_map is not None:
-            self.n_features_in_ = embedding.spectrum.feature_map.n_inputs
+        self.n_features_in_ = embedding.spectrum.modes[0].feature_map.n_inputs
         if feature_names is not None:
             self.feature_names_in_ = np.asarray(feature_names, dtype=object)
         if isinstance(embedding.spectrum.features, Linear):

@@ -18,6 +18,7 @@ from eigenpairs.features import FEATURES
 from eigenpairs.files import check_folder, replacing_folder
 from eigenpairs.objective import OBJECTIVES, Optimum
 from eigenpairs.spectrum.embedding import Embedding
+from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -162,22 +163,31 @@ def _dump(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    held = {"rho": spec.rho, "mean": spec.mean, "weights": spec.weights, "values": spec.values}
-    tensors = {name: value for name, value in held.items() if value is not None}
+    tensors = {"rho": spec.rho} | ({} if spec.values is None else {"values": spec.values})
+    several = isinstance(spec.features, tuple)
     card: dict[str, Any] = {
         "kind": "Spectrum",
-        "features": _named(spec.features),
+        "features": [_named(part) for part in spec.features] if several else _named(spec.features),
         "weighting": spec.weighting,
         "n_samples": spec.n_samples,
         "rank": spec.rank,
-        "ridge": spec.ridge,
+        "ridge": list(spec.ridge) if isinstance(spec.ridge, tuple) else spec.ridge,
         "faithful": spec.faithful,
         "rho": [float(value) for value in spec.rho],
     }
-    if spec.feature_map is not None:
-        card["n_inputs"] = spec.feature_map.n_inputs
-        tensors |= {f"features.{name}": value for name, value in spec.feature_map.state().items()}
+    if spec.modes:
+        inputs = [modes.feature_map.n_inputs for modes in spec.modes]
+        card["n_inputs"] = inputs if several else inputs[0]
+    for tower, modes in enumerate(spec.modes):
+        own = {"mean": modes.mean, "weights": modes.weights}
+        own |= {f"features.{name}": value for name, value in modes.feature_map.state().items()}
+        tensors |= {_prefix(tower) + name: value for name, value in own.items()}
     return card, tensors
+
+
+def _prefix(tower: int) -> str:
+    """What the names of a tower's tensors begin with; a model of one tower has plain names."""
+    return "" if tower == 0 else f"tower{tower}."
 
 
 def _dump_embedding(emb: Embedding) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -234,14 +244,22 @@ def _or_nan(value: float | None) -> float:
 
 
 def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Spectrum:
-    features = _make(card["features"], FEATURES, "features")
-    feature_map = None
-    if "n_inputs" in card:
-        prefix = "features."
-        state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        feature_map = features.restored(card["n_inputs"], state)
+    several = isinstance(card["features"], list)
+    features = [_make(entry, FEATURES, "features") for entry in _listed(card["features"])]
+    inputs = _listed(card.get("n_inputs", []))
+    modes = tuple(_restore_modes(features[at], n, _prefix(at), tensors) for at, n in enumerate(inputs))
     return Spectrum(
-        tensors["rho"], card["rank"], features, card["weighting"], card["n_samples"], feature_map,
-        tensors.get("mean"), tensors.get("weights"), tensors.get("values"), card["ridge"],
+        tensors["rho"], card["rank"], (features[0], features[1]) if several else features[0], card["weighting"],
+        card["n_samples"], modes, tensors.get("values"), tuple(card["ridge"]) if several else card["ridge"],
         card["faithful"],
     )  # fmt: skip
+
+
+def _listed(entry: Any) -> list[Any]:
+    return entry if isinstance(entry, list) else [entry]
+
+
+def _restore_modes(features: Any, n_inputs: int, prefix: str, tensors: dict[str, np.ndarray]) -> ColumnModes:
+    own = f"{prefix}features."
+    state = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
+    return ColumnModes(features.restored(n_inputs, state), tensors[f"{prefix}mean"], tensors[f"{prefix}weights"])

@@ -10,7 +10,7 @@ from support import require, rows_with_correlations
 
 import eigenpairs as ep
 from eigenpairs.features.linear import LinearMap
-from eigenpairs.spectrum import accumulate
+from eigenpairs.spectrum import reader
 from eigenpairs.spectrum.accumulate import pair_sums
 
 RELATIONS = {
@@ -40,8 +40,8 @@ def test_agrees_with_the_materialised_problem(kind, weighting, monkeypatch):
     X = np.random.default_rng(0).standard_normal((120, 5)) @ np.random.default_rng(2).standard_normal((5, 5)) + 3
     G = RELATIONS[kind](120)
     expected, S = reference(X, G, weighting)
-    for chunk_bytes in (accumulate.CHUNK_BYTES, 64):  # everything at once, and in the smallest chunks
-        monkeypatch.setattr(accumulate, "CHUNK_BYTES", chunk_bytes)
+    for chunk_bytes in (reader.CHUNK_BYTES, 64):  # everything at once, and in the smallest chunks
+        monkeypatch.setattr(reader, "CHUNK_BYTES", chunk_bytes)
         spec = ep.spectrum(X, G, weighting=weighting)
         np.testing.assert_allclose(spec.rho, expected, atol=1e-10)
         np.testing.assert_allclose(spec.weights.T @ S @ spec.weights, np.eye(5), atol=1e-9, err_msg="not orthonormal")
@@ -57,7 +57,7 @@ def test_small_chunks_cut_large_cliques_and_long_edge_lists(monkeypatch):
         + ep.Relation.from_groups(np.repeat(np.arange(10), 100))
         + ep.Relation.from_edges(rng.integers(0, 500, 3000), rng.integers(500, 1000, 3000))
     )
-    monkeypatch.setattr(accumulate, "CHUNK_BYTES", 8)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 8)
     np.testing.assert_allclose(ep.spectrum(X, G).rho, reference(X, G)[0], atol=1e-12)
 
 
@@ -138,7 +138,7 @@ class TestRankRule:
         np.testing.assert_allclose(spec.rho, [0.9, 0.5, 0.1], atol=1e-7)
 
     def test_large_classes_keep_the_digits_of_nearly_perfect_pairs(self, monkeypatch):
-        monkeypatch.setattr(accumulate, "CHUNK_BYTES", 8)
+        monkeypatch.setattr(reader, "CHUNK_BYTES", 8)
         y = np.repeat([0, 1], 200)
         X = (2.0 * y - 1)[:, None] + 1e-6 * np.random.default_rng(0).standard_normal((400, 1))
         within = sum(np.var(X[y == c]) * 0.5 for c in (0, 1))
@@ -242,7 +242,7 @@ class TestAutomaticRidge:
 
 class TestInputs:
     def test_nan_beyond_the_first_chunk_is_found(self, monkeypatch):
-        monkeypatch.setattr(accumulate, "CHUNK_BYTES", 8)
+        monkeypatch.setattr(reader, "CHUNK_BYTES", 8)
         for bad in (np.nan, np.inf):
             for kind in RELATIONS:
                 X, G = np.random.default_rng(0).standard_normal((120, 2)), RELATIONS[kind](120)

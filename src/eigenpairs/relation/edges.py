@@ -59,6 +59,10 @@ class Edges(Term):
     def degrees(self) -> np.ndarray:
         return np.asarray(self._matrix.sum(axis=1), dtype=np.float64).ravel()
 
+    @property
+    def diagonal(self) -> np.ndarray:
+        return np.asarray(self._matrix.diagonal())
+
     def apply(self, B: Array) -> Array:
         if isinstance(B, np.ndarray):
             matrix = self._matrix.astype(B.dtype, copy=False)

@@ -84,6 +84,10 @@ class Groups(Term):
     def degrees(self) -> np.ndarray:
         return self._pull - (0.0 if self.self_pairs else self._row_weight)
 
+    @property
+    def diagonal(self) -> np.ndarray:
+        return self._row_weight if self.self_pairs else np.zeros(self.n_samples)
+
     def _sum_of_group(self, B: Array) -> Array:
         """(n_samples, k): for every row the sum of B over its group."""
         if isinstance(B, np.ndarray):

@@ -22,9 +22,9 @@ from eigenpairs.relation.views import Views
 class Relation:
     """A weighted sum of terms, each a cheap way to apply part of G.
 
-    Make one with `from_groups`, `from_views`, `from_labels`, `from_edges` or `from_neighbors`; add and scale
-    with `+` and `*`; index with arrays of row numbers for cross-validation. Drawing a positive pair means
-    drawing (i, j) with probability G_ij / sum(G) (docs/theory.md, section 1).
+    Make one with `from_groups`, `from_views`, `from_labels`, `from_edges`, `from_neighbors`, `from_sequence` or
+    `between`; add and scale with `+` and `*`; index with arrays of row numbers for cross-validation. Drawing
+    a positive pair means drawing (i, j) with probability G_ij / sum(G) (docs/theory.md, section 1).
 
     Examples
     --------
@@ -38,8 +38,10 @@ class Relation:
 
     __array_ufunc__ = None  # numpy scalars leave 0.5 * G to us instead of looping over rows
 
-    def __init__(self, terms: tuple[tuple[float, Term], ...]):
+    def __init__(self, terms: tuple[tuple[float, Term], ...], tower: np.ndarray | None = None):
         self.terms = terms
+        self.tower = tower
+        """(n_samples,) 0 or 1 for a relation `between` two towers: which of them a row belongs to; otherwise None."""
 
     # ------------------------------------------------------------------ makers
 
@@ -142,6 +144,75 @@ class Relation:
         i, j = nearest_neighbors(X, whole_number(k, "k", 1), metric)
         return cls.from_edges(i, j, np.full(len(i), 0.5), n_samples=len(X))
 
+    @classmethod
+    def from_sequence(cls, n: int, window: int = 1, groups: Any = None) -> Relation:
+        """Rows close in time: row t with the rows up to `window` steps before and after it.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows, in order of time.
+        window : int, default 1
+        groups : (n,) integers or texts, optional
+            Which recording a row belongs to (-1 or empty: none). Steps are counted within a recording, and no pair
+            crosses from one to another.
+
+        Examples
+        --------
+        >>> import eigenpairs as ep
+        >>> ep.Relation.from_sequence(4).to_sparse().toarray()[1]
+        array([1., 0., 1., 0.])
+        """
+        n, window = whole_number(n, "n", 2), whole_number(window, "window", 1)
+        ids = np.zeros(n, dtype=np.int64) if groups is None else group_ids(groups, "groups")
+        if len(ids) != n:
+            raise ValueError(f"groups has {len(ids)} ids and n = {n}; give one id per row")
+        order = np.argsort(ids, kind="stable")
+        order = order[ids[order] >= 0]
+        near = [(order[:-lag], order[lag:]) for lag in range(1, min(window, len(order) - 1) + 1)]
+        i, j = (np.concatenate(ends) for ends in zip(*near, strict=True)) if near else (order[:0], order[:0])
+        together = ids[i] == ids[j]
+        if not together.any():
+            raise ValueError("groups holds no id that occurs twice, so there is no pair; give one id per recording")
+        return cls.from_edges(i[together], j[together], n_samples=n)
+
+    @classmethod
+    def between(cls, i: Any, j: Any, weight: Any = None, shape: tuple[int, int] | None = None) -> Relation:
+        """Pairs across two towers: row i[m] of the first with row j[m] of the second.
+
+        The relation is over all rows, the second tower's counted on after the first's: row j of the second tower is
+        row n_a + j. That is also the order of ``emb.transform(Towers(X_a, X_b))``.
+
+        Parameters
+        ----------
+        i, j : (n_pairs,) integers
+            Row numbers in the first and in the second tower, each counted from zero. A pair given twice counts twice.
+        weight : (n_pairs,) floats, optional
+            Non-negative; 1 by default.
+        shape : (n_a, n_b), optional
+            Rows of the two towers; by default the largest row numbers plus one.
+
+        Examples
+        --------
+        >>> import eigenpairs as ep
+        >>> pictures, captions = [0, 0, 1], [0, 1, 2]  # two captions of picture 0, one of picture 1
+        >>> ep.Relation.between(pictures, captions, shape=(2, 3)).degrees
+        array([2., 1., 1., 1., 1.])
+        """
+        if shape is None:
+            i, j = row_numbers(i, "i"), row_numbers(j, "j")
+            n_a, n_b = (int(ends.max(initial=0)) + 1 for ends in (i, j))
+        else:
+            if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+                raise ValueError(f"shape = {shape!r} is not a pair; give (n_a, n_b), the rows of the two towers")
+            n_a, n_b = (whole_number(n, name, 1) for n, name in zip(shape, ("shape[0]", "shape[1]"), strict=True))
+            i, j = row_numbers(i, "i", n_a), row_numbers(j, "j", n_b)
+        tower = np.repeat(np.array([0, 1], dtype=np.int8), (n_a, n_b))
+        if weight is None and n_a == n_b == len(i) == len(j) and (i == j).all() and (np.diff(i) == 1).all():
+            return cls(((1.0, Views(n_a, 2)),), tower)  # one to one: applied by a reshape
+        crossing = cls.from_edges(i, n_a + j, weight, n_samples=n_a + n_b)
+        return cls(crossing.terms, tower)
+
     # ------------------------------------------------------------------ the matrix
 
     @cached_property
@@ -158,6 +229,16 @@ class Relation:
     def total(self) -> float:
         """sum(G)."""
         return float(self.degrees.sum())
+
+    @cached_property
+    def diagonal(self) -> np.ndarray:
+        """(n_samples,) float64, G_ii: positive only where a row is its own positive (`from_labels`)."""
+        return np.sum([scale * term.diagonal for scale, term in self.terms], axis=0)
+
+    @property
+    def towers(self) -> tuple[int, int] | None:
+        """(n_a, n_b) of a relation `between` two towers, otherwise None."""
+        return None if self.tower is None else (int(np.sum(self.tower == 0)), int(np.sum(self.tower == 1)))
 
     @cached_property
     def uniform(self) -> bool:
@@ -205,20 +286,23 @@ class Relation:
         rows = np.arange(self.n_samples)[key]
         if rows.ndim != 1:
             raise TypeError(f"relation[{key!r}]: index with an array, a mask or a slice of rows")
-        return Relation(tuple((scale, term.take(rows)) for scale, term in self.terms))
+        tower = None if self.tower is None else self.tower[rows]
+        return Relation(tuple((scale, term.take(rows)) for scale, term in self.terms), tower)
 
     def __add__(self, other: Any) -> Relation:
         if not isinstance(other, Relation):
             return self if isinstance(other, int) and other == 0 else NotImplemented  # sum() starts from 0
         if self.n_samples != other.n_samples:
             raise ValueError(f"G1 + G2: the relations have {self.n_samples} and {other.n_samples} rows")
-        return Relation(self.terms + other.terms)
+        if self.tower is not None and other.tower is not None and not np.array_equal(self.tower, other.tower):
+            raise ValueError(f"G1 + G2: the relations are between towers of {self.towers} and {other.towers} rows")
+        return Relation(self.terms + other.terms, other.tower if self.tower is None else self.tower)
 
     __radd__ = __add__
 
     def __mul__(self, factor: Any) -> Relation:
         factor = real_number(factor, "factor of a relation", 0.0, above=True)
-        return Relation(tuple((factor * scale, term) for scale, term in self.terms))
+        return Relation(tuple((factor * scale, term) for scale, term in self.terms), self.tower)
 
     __rmul__ = __mul__
 
@@ -278,4 +362,5 @@ class Relation:
     def __repr__(self) -> str:
         kinds = " + ".join(type(term).__name__.lower() for _, term in self.terms)
         connected = np.count_nonzero(self.degrees > 0)
-        return f"Relation({kinds}: {self.n_samples} rows, {connected} with a partner)"
+        rows = f"{self.n_samples}" if self.towers is None else "{} and {}".format(*self.towers)
+        return f"Relation({kinds}: {rows} rows, {connected} with a partner)"

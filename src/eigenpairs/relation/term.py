@@ -53,6 +53,11 @@ class Term(ABC):
     def degrees(self) -> np.ndarray:
         """(n_samples,) float64, the row sums of G."""
 
+    @property
+    def diagonal(self) -> np.ndarray:
+        """(n_samples,) float64, G_ii; zero unless a subclass knows self-pairs."""
+        return np.zeros(self.n_samples)
+
     @abstractmethod
     def apply(self, B: Array) -> Array:
         """G @ B for B (n_samples, k); numpy or torch, differentiable in torch."""

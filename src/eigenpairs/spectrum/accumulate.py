@@ -12,14 +12,11 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from eigenpairs._validate import finite_rows
-from eigenpairs.features.base import FeatureMap, read_rows
+from eigenpairs.features.base import FeatureMap
 from eigenpairs.relation import Relation
 from eigenpairs.relation.term import Cliques, Pairs
+from eigenpairs.spectrum.reader import Reader, rows_of_a_chunk
 from eigenpairs.spectrum.sums import PairSums
-
-CHUNK_BYTES = 2**24
-"""Size of one float64 chunk; a few of them are alive at a time."""
 
 Progress = Callable[[float], None]
 """Called now and then with the share of the work that is done, 0 to 1."""
@@ -48,15 +45,14 @@ def pair_sums(
     -------
     The sums of each fold, about one shift; their sum is the whole.
     """
-    D = feature_map.n_columns
-    max_rows = max(64, CHUNK_BYTES // (8 * D))
-    reader = _Reader(X, feature_map, device)
-    shift = reader.choose_shift(max_rows, relation)
+    max_rows = rows_of_a_chunk(feature_map)
+    reader = Reader(X, feature_map, device)
+    shift = reader.choose_shift(np.flatnonzero(relation.degrees > 0)[:max_rows])
     folds = np.zeros(relation.n_samples, dtype=np.int64) if folds is None else folds
     found = [PairSums.zero(shift) for _ in range(int(folds.max()) + 1)]
-    with np.errstate(invalid="ignore", over="ignore"):  # NaN and inf are found by `_Reader.check`, with their place
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and inf are found by `Reader.check`, with their place
         for scale, block in relation.blocks(max_rows):
-            for fold, part in _by_fold(block, folds):
+            for fold, part in by_fold(block, folds):
                 _add_block(found[fold], reader, scale, part, max_rows)
             if progress is not None:
                 progress(min(sum(sums.degree for sums in found) / relation.total, 1.0))
@@ -67,7 +63,7 @@ def pair_sums(
     return found
 
 
-def _by_fold(block: Cliques | Pairs, folds: np.ndarray) -> Iterator[tuple[int, Cliques | Pairs]]:
+def by_fold(block: Cliques | Pairs, folds: np.ndarray) -> Iterator[tuple[int, Cliques | Pairs]]:
     """The parts of a block that belong to each fold; partners are in one fold, so no pair is cut."""
     fold = folds[block.rows[0] if isinstance(block, Cliques) else block.i]
     for value in np.unique(fold):
@@ -79,7 +75,7 @@ def _by_fold(block: Cliques | Pairs, folds: np.ndarray) -> Iterator[tuple[int, C
             yield int(value), part
 
 
-def _add_block(sums: PairSums, reader: _Reader, scale: float, block: Cliques | Pairs, max_rows: int) -> None:
+def _add_block(sums: PairSums, reader: Reader, scale: float, block: Cliques | Pairs, max_rows: int) -> None:
     if isinstance(block, Pairs):
         _add_pairs(sums, reader, scale, block)
     elif block.rows.size > max_rows and block.rows.shape[1] == 1:
@@ -88,57 +84,7 @@ def _add_block(sums: PairSums, reader: _Reader, scale: float, block: Cliques | P
         _add_cliques(sums, reader, scale, block)
 
 
-class _Reader:
-    """Rows of X as shifted float64 columns, and products of them."""
-
-    def __init__(self, X: object, feature_map: FeatureMap, device: str | None):
-        self.X, self.feature_map, self.device = X, feature_map, device
-        self.shift = np.zeros(feature_map.n_columns)
-
-    def choose_shift(self, max_rows: int, relation: Relation) -> np.ndarray:
-        """The mean of the first rows; where they are all equal, their value itself, so that a constant is exactly 0."""
-        rows = np.flatnonzero(relation.degrees > 0)[:max_rows]
-        if len(rows):
-            columns = self._columns(rows).astype(np.float64)
-            finite_rows(columns, rows, "X")
-            constant = columns.min(axis=0) == columns.max(axis=0)
-            self.shift = np.where(constant, columns[0], columns.mean(axis=0))
-        return self.shift
-
-    def _columns(self, rows: np.ndarray) -> np.ndarray:
-        return self.feature_map(read_rows(self.X, rows))
-
-    def read(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Phi of these rows minus the shift, float64."""
-        return np.subtract(self._columns(rows), self.shift, out=out, dtype=np.float64)
-
-    def check(self, second: np.ndarray, rows: np.ndarray) -> None:
-        """Raise if these rows hold NaN or inf: it shows in their second moment, without a pass over the data."""
-        if np.isfinite(np.trace(second)):
-            return
-        for start in range(0, len(rows), 1024):
-            part = rows[start : start + 1024]
-            finite_rows(read_rows(self.X, part), part, "X")
-        raise ValueError("X holds values whose squares overflow; rescale its columns")
-
-    def gram(self, rows: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-        """rows^T others, by default rows^T rows."""
-        if self.device is None:
-            return rows.T @ (rows if others is None else others)
-        try:
-            import torch
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                f"device = {self.device!r} needs torch; install it with: pip install 'eigenpairs[deep]' "
-                "(or pip install torch)"
-            ) from None
-
-        left = torch.as_tensor(rows, device=self.device)
-        right = left if others is None else torch.as_tensor(others, device=self.device)
-        return (left.T @ right).cpu().numpy()
-
-
-def _add_cliques(sums: PairSums, reader: _Reader, scale: float, block: Cliques) -> None:
+def _add_cliques(sums: PairSums, reader: Reader, scale: float, block: Cliques) -> None:
     members, groups = block.rows.shape
     rows = np.empty((members, groups, len(sums.shift)))
     for member in range(members):
@@ -153,7 +99,7 @@ def _add_cliques(sums: PairSums, reader: _Reader, scale: float, block: Cliques) 
     _add(sums, scale, block, groups, between + within, members * mean.sum(axis=0), within)
 
 
-def _add_large_clique(sums: PairSums, reader: _Reader, scale: float, block: Cliques, max_rows: int) -> None:
+def _add_large_clique(sums: PairSums, reader: Reader, scale: float, block: Cliques, max_rows: int) -> None:
     """Two passes: deviations from the clique's own mean keep 1 - rho where total minus between would cancel."""
     rows = block.rows[:, 0]
     chunks = [rows[start : start + max_rows] for start in range(0, len(rows), max_rows)]
@@ -180,7 +126,7 @@ def _add(
     sums.dirichlet += scale * block.weight * members * within
 
 
-def _add_pairs(sums: PairSums, reader: _Reader, scale: float, block: Pairs) -> None:
+def _add_pairs(sums: PairSums, reader: Reader, scale: float, block: Pairs) -> None:
     rows, ends = np.unique(np.concatenate([block.i, block.j]), return_inverse=True)
     i, j = np.split(ends, 2)
     weight = scale * block.weight * np.where(i == j, 0.5, 1.0)  # a self-pair is listed once, not twice
@@ -197,7 +143,7 @@ def _add_pairs(sums: PairSums, reader: _Reader, scale: float, block: Pairs) -> N
     sums.degree += float(degrees.sum())
 
 
-def _weigh_rows_equally(sums: PairSums, reader: _Reader, rows: np.ndarray, max_rows: int) -> None:
+def _weigh_rows_equally(sums: PairSums, reader: Reader, rows: np.ndarray, max_rows: int) -> None:
     sums.weight = float(len(rows))
     sums.first, sums.second = np.zeros_like(sums.first), np.zeros_like(sums.second)
     for start in range(0, len(rows), max_rows):

@@ -39,9 +39,13 @@ class Embedding:
         """Number K of output columns."""
         return self.map.shape[1]
 
-    def transform(self, X: Any = None) -> Any:
-        """(n, K) embedding of rows X, in X's kind and float dtype; None gives the fitted rows."""
-        Z = self.spectrum.apply_map(X, self.map)
+    def transform(self, X: Any = None, tower: int | None = None) -> Any:
+        """(n, K) embedding of rows X, in X's kind and float dtype; None gives the fitted rows.
+
+        A model of two towers needs to know whose rows they are, 0 or 1; given `Towers` (or None) and no `tower`, it
+        returns the second tower's rows below the first's, the order of `Relation.between`.
+        """
+        Z = self.spectrum.apply_map(X, self.map, tower)
         if self.optimum.constant == 0:
             return Z
         column = namespace(Z).zeros_like(Z[:1, :])
@@ -51,9 +55,11 @@ class Embedding:
     @property
     def components(self) -> np.ndarray:
         """(K, D) z = (Phi(x) - mean) @ components.T + offset: which columns drive an output."""
-        if self.spectrum.weights is None:
-            raise ValueError("Free has no feature columns, so an embedding of it has no components")
-        return (self.spectrum.weights[:, : len(self.map)] @ self.map).T
+        return self.components_of(None)
+
+    def components_of(self, tower: int | None) -> np.ndarray:
+        """(K, D) `components` of one of two towers."""
+        return (self.spectrum.modes_of(tower).weights[:, : len(self.map)] @ self.map).T
 
     def __repr__(self) -> str:
         return f"Embedding({self.objective!r}, {self.n_components} columns: {self.optimum!r})"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eigenpairs.relation import Relation
-from eigenpairs.spectrum.pencil import fixed_signs
 from eigenpairs.spectrum.solvers import Solver, SymmetricOperator, choose_solver
+from eigenpairs.spectrum.whitener import fixed_signs
 
 NEGLIGIBLE = 1e-150
 """A row whose degree is below this share of the largest counts as isolated: its marginal would underflow."""
@@ -48,7 +48,7 @@ def solve_graph(
         rho = np.concatenate([rho, np.minimum(found.values, 1.0)])
         modes = np.concatenate([modes, found.vectors / np.sqrt(weight)[:, None]], axis=1)
     values = np.zeros((relation.n_samples, m))
-    values[connected] = fixed_signs(modes)
+    values[connected] = modes * fixed_signs(modes)
     return GraphModes(rho, values, n - 1, n_parts)
 
 

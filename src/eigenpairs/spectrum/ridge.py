@@ -49,12 +49,12 @@ def choose_ridge(folds: list[PairSums], n_components: int) -> float:
         pencil = Pencil(rest.covariance, rest.disagreement, rest.mean)
         for at, ridge in enumerate(RIDGES):
             rho, weights = pencil.solve(n_components, ridge)
-            losses[at] += heldout_loss(weights * np.sqrt(np.maximum(rho, 0.0)), folds[held])
+            A = weights * np.sqrt(np.maximum(rho, 0.0))
+            S = A.T @ folds[held].covariance @ A
+            losses[at] += heldout_loss(S, S - A.T @ folds[held].disagreement @ A)
     return RIDGES[int(np.argmin(losses))]
 
 
-def heldout_loss(A: np.ndarray, sums: PairSums) -> float:
-    """Spectral contrastive loss of z = A^T x on the rows and pairs of `sums`, centred."""
-    S = A.T @ sums.covariance @ A
-    moments = KnownMoments(S, S - A.T @ sums.disagreement @ A)
-    return float(sum(SpectralContrastive().moment_terms(moments).values()))
+def heldout_loss(covariance: np.ndarray, cross: np.ndarray) -> float:
+    """Spectral contrastive loss of a centred embedding with Cov(z) and Cov(z, z+) (K, K) on held-out pairs."""
+    return float(sum(SpectralContrastive().moment_terms(KnownMoments(covariance, cross)).values()))

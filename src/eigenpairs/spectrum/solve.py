@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from eigenpairs._validate import a_relation, an_instance, one_of, real_number, table, whole_number
-from eigenpairs.features import Features, Free, Linear
+from eigenpairs.features import FeatureMap, Features, Free, Linear, Towers
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import Progress, pair_sums
 from eigenpairs.spectrum.graph import solve_graph
+from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.sums import PairSums
+from eigenpairs.spectrum.two_towers import features_of_towers, relation_of_towers, solve_towers
 
 log = logging.getLogger("eigenpairs")
 
@@ -27,8 +29,8 @@ WEIGHTINGS = ("pairs", "samples")
 
 def spectrum(
     X: Any,
-    relation: Relation,
-    features: Features | None = None,
+    relation: Relation | None = None,
+    features: Features | tuple[Features, Features] | None = None,
     n_components: int = 256,
     weighting: str = "pairs",
     device: str | None = None,
@@ -42,12 +44,12 @@ def spectrum(
 
     Parameters
     ----------
-    X : (n_samples, n_columns) array, memmap or tensor; None with `Free`
+    X : (n_samples, n_columns) array, memmap or tensor; `Towers`; None with `Free`
         Any real dtype. Moments are float64 and read chunk by chunk, so X may be larger than memory.
     relation : Relation
-        Positive pairs among the rows of X.
+        Positive pairs among the rows of X. For `Towers`, pairs `between` them; row i with row i by default.
     features : Features, default Linear()
-        The class of functions.
+        The class of functions; for `Towers` a tuple gives each its own.
     n_components : int, default 256
         Largest number of modes to compute; fewer if the class has fewer (`Spectrum.rank`).
     weighting : "pairs" or "samples"
@@ -89,44 +91,84 @@ def spectrum(
     >>> spec.rho.round(1)  # kept exactly, half noise, all noise
     array([1. , 0.5, 0. ])
     """
-    features = Linear() if features is None else features
     n_components = whole_number(n_components, "n_components", 1)
     one_of(weighting, "weighting", WEIGHTINGS)
-    a_relation(relation)
-    an_instance(features, Features, "features", "ep.Linear()")
+    if isinstance(X, Towers):
+        pair = features_of_towers(features)
+        relation = _with_pairs(relation_of_towers(X, relation))
+        if weighting != "pairs" and not relation.uniform:
+            raise ValueError("weighting = 'samples' is defined for one tower; two towers know 'pairs'")
+        return solve_towers(X, relation, pair, n_components, device, random_state, progress)
+    features = an_instance(features or Linear(), Features, "features", "ep.Linear()")
+    relation = _with_pairs(a_relation(relation))
+    if isinstance(features, Free):
+        tol = real_number(tol, "tol", 0.0, above=True)
+        found = _solve_free(X, relation, features, n_components, weighting, tol, random_state, solver)
+    else:
+        found = _solve_columns(X, relation, features, n_components, weighting, device, random_state, progress)
+    found.faithful = found.faithful and (weighting == "pairs" or relation.uniform)
+    return found
+
+
+def _with_pairs(relation: Relation) -> Relation:
     if not 0 < relation.total < np.inf:
         raise ValueError("relation has no pair among these rows, or infinite weights; give at least two positives")
-    faithful = weighting == "pairs" or relation.uniform
-    if isinstance(features, Free):
-        if X is not None and len(X) != relation.n_samples:
-            raise ValueError(f"X has {len(X)} rows and relation {relation.n_samples}; with Free pass X=None")
-        tol = real_number(tol, "tol", 0.0, above=True)
-        modes = solve_graph(relation, n_components, weighting, tol, random_state, solver)
-        if modes.n_parts > n_components:
-            warnings.warn(
-                f"the graph has {modes.n_parts} components, so all {n_components} modes only tell components "
-                "apart; ask for more, or take one: relation[relation.components == 0]",
-                stacklevel=2,
-            )
-        n = relation.n_samples
-        return Spectrum(modes.rho, modes.rank, features, weighting, n, values=modes.values, faithful=faithful)
+    return relation
+
+
+def _solve_free(
+    X: Any,
+    relation: Relation,
+    features: Free,
+    n_components: int,
+    weighting: str,
+    tol: float,
+    seed: int,
+    solver: Solver | None,
+) -> Spectrum:
+    if X is not None and len(X) != relation.n_samples:
+        raise ValueError(f"X has {len(X)} rows and relation {relation.n_samples}; with Free pass X=None")
+    modes = solve_graph(relation, n_components, weighting, tol, seed, solver)
+    if modes.n_parts > n_components:
+        warnings.warn(
+            f"the graph has {modes.n_parts} components, so all {n_components} modes only tell components "
+            "apart; ask for more, or take one: relation[relation.components == 0]",
+            stacklevel=3,
+        )
+    return Spectrum(modes.rho, modes.rank, features, weighting, relation.n_samples, values=modes.values)
+
+
+def _solve_columns(
+    X: Any,
+    relation: Relation,
+    features: Features,
+    n_components: int,
+    weighting: str,
+    device: str | None,
+    seed: int,
+    progress: Progress | None,
+) -> Spectrum:
     if X is None:
         raise TypeError(f"X is None, but {type(features).__name__} features need data; only Free does without")
     X = table(X, "X")
     if X.shape[0] != relation.n_samples:
         raise ValueError(f"X has {X.shape[0]} rows and relation {relation.n_samples}; give one row of X per sample")
     feature_map = features.fitted(X)
-    rows_of_fold = fold_of_rows(relation, random_state) if features.ridge == "auto" else None
+    rows_of_fold = fold_of_rows(relation, seed) if features.ridge == "auto" else None
     log.info("summing moments of %d rows x %d columns", X.shape[0], feature_map.n_columns)
     folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
     found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
-    found.faithful = found.faithful and faithful
     found.fitted = X
     return found
 
 
 def spectrum_of_sums(
-    folds: list[PairSums], features: Features, feature_map: Any, n_components: int, weighting: str, n_samples: int
+    folds: list[PairSums],
+    features: Features,
+    feature_map: FeatureMap,
+    n_components: int,
+    weighting: str,
+    n_samples: int,
 ) -> Spectrum:
     """The spectrum of a span whose moments are known, fold by fold if a ridge is to be chosen."""
     ridge = choose_ridge(folds, n_components) if features.ridge == "auto" else float(features.ridge)
@@ -134,7 +176,5 @@ def spectrum_of_sums(
     pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
     rho, weights = pencil.solve(n_components, ridge)
     log.info("solved %d modes of rank %d, ridge %g", len(rho), pencil.rank, ridge)
-    return Spectrum(
-        rho, pencil.rank, features, weighting, n_samples, feature_map, sums.mean, weights,
-        ridge=ridge, faithful=ridge == 0,
-    )  # fmt: skip
+    modes = (ColumnModes(feature_map, sums.mean, weights),)
+    return Spectrum(rho, pencil.rank, features, weighting, n_samples, modes, ridge=ridge, faithful=ridge == 0)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from eigenpairs._arrays import back_like
+from eigenpairs._arrays import namespace
 from eigenpairs._html import card
-from eigenpairs._validate import a_relation, an_instance, table, whole_number
-from eigenpairs.features.base import FeatureMap, Features, read_rows
+from eigenpairs._validate import a_relation, an_instance, whole_number
+from eigenpairs.features import Features, Towers
 from eigenpairs.objective import Objective
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.embedding import Embedding
+from eigenpairs.spectrum.modes import ColumnModes
 
 
 @dataclass
@@ -28,15 +29,15 @@ class Spectrum:
         partners are unrelated. The global constant is removed.
     rank : int
         Dimension of the class (constants removed), however many modes were asked for.
-    features : Features
+    features : Features, or one per tower
     weighting : "pairs" or "samples"
     n_samples : int
-        Rows the relation was defined on.
-    mean, weights : (D,), (D, n_modes)
-        For feature columns: phi(x) = (Phi(x) - mean) @ weights, with E[phi phi^T] = I.
+        Rows the relation was defined on, both towers' together.
+    modes : tuple of ColumnModes
+        One per tower, none for `Free`: ``phi(x) = (Phi(x) - mean) @ weights``, with E[phi phi^T] = I.
     values : (n_samples, n_modes)
         For `Free`: phi at the fitted rows, 0 at rows without a partner.
-    ridge : float
+    ridge : float, or one per tower
         The ridge used, relative to the mean eigenvalue; chosen on held-out pairs with ``Linear(ridge="auto")``.
     faithful : bool
         Whether the modes are orthonormal under the pair distribution (no ridge; weighting "pairs" or equal degrees),
@@ -45,14 +46,12 @@ class Spectrum:
 
     rho: np.ndarray
     rank: int
-    features: Features
+    features: Features | tuple[Features, Features]
     weighting: str
     n_samples: int
-    feature_map: FeatureMap | None = None
-    mean: np.ndarray | None = None
-    weights: np.ndarray | None = None
+    modes: tuple[ColumnModes, ...] = ()
     values: np.ndarray | None = None
-    ridge: float = 0.0
+    ridge: float | tuple[float, float] = 0.0
     faithful: bool = True
     fitted: Any = field(default=None, repr=False, compare=False)
 
@@ -61,11 +60,47 @@ class Spectrum:
         """How many modes are held."""
         return len(self.rho)
 
-    def transform(self, X: Any = None) -> Any:
-        """The modes at rows X, (n, n_modes), in X's kind and float dtype; None gives the fitted rows."""
-        return self.apply_map(X, None)
+    @property
+    def n_towers(self) -> int:
+        """2 for a spectrum of `Towers`, otherwise 1."""
+        return max(1, len(self.modes))
 
-    def apply_map(self, X: Any, A: np.ndarray | None) -> Any:
+    @property
+    def mean(self) -> np.ndarray:
+        """(D,) mean of the feature columns."""
+        return self.modes_of(None).mean
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(D, n_modes) weights of the feature columns in each mode."""
+        return self.modes_of(None).weights
+
+    def modes_of(self, tower: int | None) -> ColumnModes:
+        """The modes of one tower; None is the only one there is.
+
+        Raises
+        ------
+        ValueError
+            If the class is `Free`, which has no columns, or `tower` is missing or unknown.
+        """
+        if not self.modes:
+            raise ValueError("Free has no feature columns, so its modes have no weights, and no values for new rows")
+        if tower is None and self.n_towers == 2:
+            raise ValueError("this model has two towers; say which: tower=0 or tower=1")
+        tower = 0 if tower is None else whole_number(tower, "tower", 0)
+        if tower >= self.n_towers:
+            raise ValueError(f"tower = {tower} is out of range; this model has {self.n_towers} tower(s), from 0")
+        return self.modes[tower]
+
+    def transform(self, X: Any = None, tower: int | None = None) -> Any:
+        """The modes at rows X, (n, n_modes), in X's kind and float dtype; None gives the fitted rows.
+
+        A model of two towers needs to know whose rows they are, 0 or 1; given `Towers` (or None) and no `tower`, it
+        returns the second tower's rows below the first's, the order of `Relation.between`.
+        """
+        return self.apply_map(X, None, tower)
+
+    def apply_map(self, X: Any, A: np.ndarray | None, tower: int | None = None) -> Any:
         """phi(X) @ A for a map A (n_modes, K) of the modes (None is the identity), a chunk at a time."""
         if self.values is not None:
             if X is not None:
@@ -74,24 +109,14 @@ class Spectrum:
         X = self.fitted if X is None else X
         if X is None:
             raise ValueError("transform(None) needs the fitted rows, which a saved model does not hold; pass X")
-        X = table(X, "X")
-        assert self.feature_map is not None and self.mean is not None and self.weights is not None
-        if X.shape[1] != self.feature_map.n_inputs:
-            raise ValueError(f"X has {X.shape[1]} columns, the model was fitted on {self.feature_map.n_inputs}")
-        weights = self.weights if A is None else self.weights[:, : len(A)] @ A
-        chunk_rows = max(64, 2**22 // max(1, sum(weights.shape)))
-        parts = []
-        for start in range(0, X.shape[0], chunk_rows):
-            rows = np.arange(start, min(start + chunk_rows, X.shape[0]))
-            columns = self.feature_map(read_rows(X, rows))
-            parts.append(back_like((columns - self.mean) @ weights, X))
-        if not parts:
-            return back_like(np.empty((0, weights.shape[1])), X)
-        if isinstance(parts[0], np.ndarray):
-            return np.concatenate(parts)
-        import torch
-
-        return torch.cat(parts)
+        if not isinstance(X, Towers):
+            return self.modes_of(tower).apply(X, A)
+        if self.n_towers == 1:
+            raise TypeError("X is a pair of towers, but this model has one; transform them one by one")
+        if tower is not None:
+            return self.modes_of(tower).apply(X.sides[tower], A)
+        sides = [self.modes[at].apply(side, A, f"X_{'ab'[at]}") for at, side in enumerate(X.sides)]
+        return namespace(sides[0]).concat(sides)
 
     def embed(self, objective: Objective, n_components: int | None = None) -> Embedding:
         """The optimal embedding of `objective`, ready to transform data.
@@ -114,7 +139,7 @@ class Spectrum:
         if self.rank + constants < K:
             warnings.warn(
                 f"n_components = {K} exceeds the rank {self.rank} of the class "
-                f"({type(self.features).__name__} features of these rows); using {self.rank + constants}",
+                f"({self._class} features of these rows); using {self.rank + constants}",
                 stacklevel=2,
             )
             K = self.rank + constants
@@ -128,25 +153,34 @@ class Spectrum:
         if not optimum.exact:
             optimum = optimum.attained(objective.population_loss(A, self.rho, optimum.constant))
         if not self.faithful:
-            why = "a ridge" if self.ridge > 0 else "equal weights on samples of unequal degree"
+            why = "a ridge" if np.max(self.ridge) > 0 else "equal weights on samples of unequal degree"
             note = f"relative to a spectrum with {why}; the loss on the pairs themselves differs"
             optimum = replace(optimum, exact=False, lower_bound=np.nan, note=note)
         return Embedding(self, objective, optimum, A)
 
-    def heldout(self, X: Any, relation: Relation) -> np.ndarray:
+    def heldout(self, X: Any, relation: Relation | None = None) -> np.ndarray:
         """(n_modes,) correlation of each mode across the pairs of other rows: what rho is worth out of sample.
 
         A held-out value far below rho means that the class fitted the pairs' noise; use more pairs or a ridge.
+        For `Towers` row i pairs with row i unless a relation `between` them says otherwise.
         """
+        if relation is None and isinstance(X, Towers):
+            relation = Relation.between(np.arange(len(X.X_a)), np.arange(len(X.X_b)))
         a_relation(relation)
         Z = np.asarray(self.transform(X), dtype=np.float64)
         return pair_correlations(Z, relation)
 
+    @property
+    def _class(self) -> str:
+        """The class of functions, by name."""
+        if not isinstance(self.features, tuple):
+            return type(self.features).__name__
+        return " x ".join(type(features).__name__ for features in self.features)
+
     def __repr__(self) -> str:
-        kind = type(self.features).__name__
         lead = ", ".join(f"{value:.3f}" for value in self.rho[:4])
         more = ", ..." if self.n_modes > 4 else ""
-        return f"Spectrum({kind}: {self.n_modes} of {self.rank} modes, rho = {lead}{more})"
+        return f"Spectrum({self._class}: {self.n_modes} of {self.rank} modes, rho = {lead}{more})"
 
     def _repr_html_(self) -> str:
         return card(repr(self), {"rho": self.rho})

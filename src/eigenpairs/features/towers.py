@@ -1,0 +1,51 @@
+"""`Towers`: two sets of rows of different kinds, such as images and their captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eigenpairs._validate import table
+
+
+@dataclass(frozen=True, eq=False)
+class Towers:
+    """Rows of two kinds with columns of their own: images and texts, German and English, left and right halves.
+
+    Pass it to `ep.spectrum` in place of X. Row i of `X_a` then pairs with row i of `X_b`, unless a
+    ``Relation.between(i, j, shape=(n_a, n_b))`` says otherwise; the rows of `X_b` count on after those of `X_a`.
+
+    Parameters
+    ----------
+    X_a, X_b : (n_a, D_a), (n_b, D_b) arrays, memmaps or tensors
+
+    Examples
+    --------
+    >>> import numpy as np, eigenpairs as ep
+    >>> towers = ep.Towers(np.zeros((5, 3)), np.zeros((4, 2)))
+    >>> towers
+    Towers(5 x 3, 4 x 2)
+    """
+
+    X_a: Any
+    X_b: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "X_a", table(self.X_a, "X_a"))
+        object.__setattr__(self, "X_b", table(self.X_b, "X_b"))
+
+    @property
+    def sides(self) -> tuple[Any, Any]:
+        """(X_a, X_b)."""
+        return self.X_a, self.X_b
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """(n_a, n_b)."""
+        return self.X_a.shape[0], self.X_b.shape[0]
+
+    def __len__(self) -> int:
+        return sum(self.lengths)
+
+    def __repr__(self) -> str:
+        return f"Towers({', '.join(' x '.join(map(str, X.shape)) for X in self.sides)})"

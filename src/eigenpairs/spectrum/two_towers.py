@@ -1,0 +1,124 @@
+"""The spectrum of two towers: two whitenings and one singular value decomposition (canonical correlations)."""
+
+from __future__ import annotations
+
+import logging
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from eigenpairs._validate import an_instance
+from eigenpairs.features import Features, Free, Linear, Towers
+from eigenpairs.relation import Relation
+from eigenpairs.spectrum.accumulate import Progress
+from eigenpairs.spectrum.cross_sums import CrossSums, cross_sums
+from eigenpairs.spectrum.modes import ColumnModes
+from eigenpairs.spectrum.ridge import RIDGES, fold_of_rows, heldout_loss
+from eigenpairs.spectrum.spectrum import Spectrum
+from eigenpairs.spectrum.whitener import Whitener, fixed_signs
+
+log = logging.getLogger("eigenpairs")
+
+FeaturePair = tuple[Features, Features]
+
+
+def features_of_towers(features: Any) -> FeaturePair:
+    """The class of functions of each tower; one class serves both."""
+    pair = tuple(features) if isinstance(features, (tuple, list)) else (features or Linear(),) * 2
+    if len(pair) != 2:
+        raise ValueError(f"features has {len(pair)} entries; give one class of functions, or one per tower")
+    for at, entry in enumerate(pair):
+        an_instance(entry, Features, f"features[{at}]", "ep.Linear()")
+        if isinstance(entry, Free):
+            raise ValueError(f"features[{at}] = Free() has no columns to whiten; towers take ep.Linear() and the like")
+    return pair  # type: ignore[return-value]
+
+
+def relation_of_towers(towers: Towers, relation: Relation | None) -> Relation:
+    """`relation`, or row i with row i; lengths are checked."""
+    n_a, n_b = towers.lengths
+    if relation is None:
+        if n_a != n_b:
+            raise ValueError(
+                f"the towers have {n_a} and {n_b} rows, so row i cannot pair with row i; "
+                "give relation=ep.Relation.between(i, j, shape=(n_a, n_b))"
+            )
+        return Relation.between(np.arange(n_a), np.arange(n_a), shape=(n_a, n_b))
+    if relation.n_samples != n_a + n_b or relation.towers not in (None, (n_a, n_b)):
+        given = relation.towers or relation.n_samples
+        raise ValueError(f"the towers have {n_a} and {n_b} rows and relation {given}; give one row per sample")
+    return relation
+
+
+def solve_towers(
+    towers: Towers,
+    relation: Relation,
+    features: FeaturePair,
+    n_components: int,
+    device: str | None,
+    seed: int,
+    progress: Progress | None,
+) -> Spectrum:
+    """max E[phi_a(x) phi_b(y)] over pairs, phi_a and phi_b white: rho = canonical correlations.
+
+    With S_a, S_b the towers' covariances (plus a ridge each) and C_ab that across pairs, whitening bases B^T S B = I
+    turn the pencil [[0, C_ab], [C_ba, 0]] v = rho diag(S_a, S_b) v into the singular value decomposition of
+    B_a^T C_ab B_b (docs/theory.md, section 1). Nothing is padded: columns and rows may differ between towers.
+    """
+    maps = [entry.fitted(X) for entry, X in zip(features, towers.sides, strict=True)]
+    asked = [entry.ridge for entry in features]
+    log.info("summing moments of towers of %d x %d and %d x %d columns", *towers.X_a.shape, *towers.X_b.shape)
+    rows_of_fold = fold_of_rows(relation, seed) if "auto" in asked else None
+    folds = cross_sums(towers, maps, relation, device, progress, rows_of_fold)
+    ridges = _choose_ridges(folds, asked, n_components)
+    sums = reduce(CrossSums.__add__, folds)
+    problem = _Canonical(sums)
+    rho, weights = problem.solve(n_components, ridges)
+    log.info("solved %d modes of rank %d, ridges %g and %g", len(rho), problem.rank, *ridges)
+    modes = tuple(ColumnModes(*parts) for parts in zip(maps, sums.mean, weights, strict=True))
+    return Spectrum(
+        rho, problem.rank, features, "pairs", relation.n_samples, modes,
+        ridge=ridges, faithful=max(ridges) == 0, fitted=towers,
+    )  # fmt: skip
+
+
+class _Canonical:
+    """Canonical correlations of two covariances and the one across pairs, for any ridges."""
+
+    def __init__(self, sums: CrossSums):
+        parts = zip(sums.covariance, sums.mean, ("X_a", "X_b"), strict=True)
+        self.whiteners = [Whitener(*part) for part in parts]
+        self.C = sums.cross_covariance
+        self.rank = min(whitener.rank for whitener in self.whiteners)
+
+    def solve(self, n_components: int, ridges: tuple[float, float]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """rho (m,) descending and the weights (D_a, m), (D_b, m) of the modes, signs fixed by the first tower."""
+        basis_a, basis_b = (part.basis(ridge) for part, ridge in zip(self.whiteners, ridges, strict=True))
+        left, rho, right = scipy.linalg.svd(basis_a.T @ self.C @ basis_b, full_matrices=False)
+        m = min(n_components, self.rank, len(rho))
+        weights_a, weights_b = basis_a @ left[:, :m], basis_b @ right[:m].T
+        signs = fixed_signs(weights_a, by=self.whiteners[0].scale[:, None])
+        return np.minimum(rho[:m], 1.0), [weights_a * signs, weights_b * signs]
+
+
+def _choose_ridges(folds: list[CrossSums], asked: list[float | str], n_components: int) -> tuple[float, float]:
+    """Numbers for the ridges; those that are "auto" share the candidate with the smallest held-out loss."""
+
+    def with_candidate(ridge: float) -> tuple[float, float]:
+        first, second = (ridge if entry == "auto" else float(entry) for entry in asked)
+        return first, second
+
+    if "auto" not in asked:
+        return with_candidate(0.0)
+    losses = np.zeros(len(RIDGES))
+    for held in range(len(folds)):
+        problem = _Canonical(reduce(CrossSums.__add__, [sums for at, sums in enumerate(folds) if at != held]))
+        for at, ridge in enumerate(RIDGES):
+            rho, weights = problem.solve(n_components, with_candidate(ridge))
+            A, B = (part * np.sqrt(rho) for part in weights)
+            S_a, S_b = folds[held].covariance
+            cross = A.T @ folds[held].cross_covariance @ B
+            losses[at] += heldout_loss((A.T @ S_a @ A + B.T @ S_b @ B) / 2, (cross + cross.T) / 2)
+    return with_candidate(RIDGES[int(np.argmin(losses))])

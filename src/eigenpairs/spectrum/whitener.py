@@ -1,0 +1,80 @@
+"""Whitening a covariance, with a stated rank rule and any ridge."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Whitener:
+    """Bases B of the columns' span with B^T (S + r I) B = I.
+
+    Rank rule: columns are scaled to unit variance (a column whose spread is rounding noise of its mean counts as
+    constant and is dropped), and eigenvalues of that correlation matrix below max(D, 10) eps times the largest are
+    truncated. Collinear columns and fewer rows than columns therefore work, whatever the units.
+
+    Parameters
+    ----------
+    S : (D, D) covariance of rows
+    mean : (D,)
+    name : what the caller calls the data, for messages
+
+    Attributes
+    ----------
+    varies : (D,) bool, the columns that are not constant
+    scale : (D,) their standard deviations, 0 for constant columns
+    rank : int, dimension of the span after truncation
+
+    Raises
+    ------
+    ValueError
+        If no column varies.
+    """
+
+    def __init__(self, S: np.ndarray, mean: np.ndarray, name: str = "X"):
+        std = np.sqrt(np.maximum(np.diag(S), 0.0))
+        self.varies = std > 10 * EPS * np.abs(mean)
+        if not self.varies.any():
+            raise ValueError(
+                f"{name} has no column that varies over the rows with a partner; there is nothing to solve"
+            )
+        self.scale = np.where(self.varies, std, 0.0)
+        self.S = S[np.ix_(self.varies, self.varies)]
+        self.mean_eigenvalue = float(np.trace(S)) / len(S)
+        std = std[self.varies]
+        values, vectors = scipy.linalg.eigh(self.S / np.outer(std, std))
+        kept = values > max(len(self.S), 10) * EPS * values[-1]
+        self._white = vectors[:, kept] / np.sqrt(values[kept]) / std[:, None]
+        self.rank = self._white.shape[1]
+
+    @cached_property
+    def _principal(self) -> tuple[np.ndarray, np.ndarray]:
+        """Principal axes and variances of S in the columns' own units, where a ridge is diagonal."""
+        values, axes = scipy.linalg.eigh(self.S)
+        kept = values > max(len(values), 10) * EPS * values[-1]
+        return axes[:, kept], values[kept]
+
+    def added(self, ridge: float) -> float:
+        """r, the number on the diagonal that `ridge` stands for."""
+        return ridge * self.mean_eigenvalue
+
+    def basis(self, ridge: float = 0.0) -> np.ndarray:
+        """(D, r) B with B^T (S + r I) B = I, zero on constant columns."""
+        if ridge > 0:
+            axes, variances = self._principal
+            inner = axes / np.sqrt(variances + self.added(ridge))
+        else:
+            inner = self._white
+        basis = np.zeros((len(self.varies), inner.shape[1]))
+        basis[self.varies] = inner
+        return basis
+
+
+def fixed_signs(vectors: np.ndarray, by: np.ndarray | float = 1.0) -> np.ndarray:
+    """(m,) +-1 that make each column's largest entry of `vectors` (n, m) (times `by`) positive: results repeat."""
+    at = np.argmax(np.abs(vectors * by), axis=0)
+    return np.where(vectors[at, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
