@@ -18,7 +18,18 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from eigenpairs.features import Free, Linear, Towers
-from eigenpairs.objective import BarlowTwins, Optimum, SpectralContrastive, VICReg, Whitening
+from eigenpairs.objective import (
+    BarlowTwins,
+    DirectCopy,
+    DirectPred,
+    DirectSet,
+    LogDet,
+    Optimum,
+    SimCLR,
+    SpectralContrastive,
+    VICReg,
+    Whitening,
+)
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.embedding import Embedding
 from eigenpairs.spectrum.solve import spectrum
@@ -38,11 +49,16 @@ _ON_FIRST_USE = {"SpectralSSL": "eigenpairs.estimator"}
 
 __all__ = [
     "BarlowTwins",
+    "DirectCopy",
+    "DirectPred",
+    "DirectSet",
     "Embedding",
     "Free",
     "Linear",
+    "LogDet",
     "Optimum",
     "Relation",
+    "SimCLR",
     "SpectralContrastive",
     "SpectralSSL",
     "Spectrum",

@@ -196,9 +196,9 @@ def _dump_embedding(emb: Embedding) -> tuple[dict[str, Any], dict[str, np.ndarra
     card["kind"] = "Embedding"
     card["objective"] = _named(emb.objective)
     card["optimum"] = {
-        "loss": best.loss,
+        "loss": _or_none(best.loss),
         "exact": best.exact,
-        "lower_bound": best.lower_bound if np.isfinite(best.lower_bound) else None,  # JSON has no nan
+        "lower_bound": _or_none(best.lower_bound),
         "note": best.note,
         "constant": best.constant,
         "rank": best.rank,
@@ -225,7 +225,7 @@ def _restore(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
         raise ValueError(f"kind {kind!r} is unknown to this version of eigenpairs")
     best = card["optimum"]
     optimum = Optimum(
-        tensors["gains"], best["loss"], best["exact"], _or_nan(best["lower_bound"]), best["note"],
+        tensors["gains"], _or_nan(best["loss"]), best["exact"], _or_nan(best["lower_bound"]), best["note"],
         constant=best["constant"],
     )  # fmt: skip
     embedding = Embedding(spec, _make(card["objective"], OBJECTIVES, "objective"), optimum, tensors["map"])
@@ -237,6 +237,11 @@ def _restore(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
     params["objective"] = None if params["objective"] is None else embedding.objective
     params["features"] = None if params["features"] is None else spec.features
     return SpectralSSL(**params)._hold(embedding, card["feature_names"])
+
+
+def _or_none(value: float) -> float | None:
+    """JSON has no nan."""
+    return value if np.isfinite(value) else None
 
 
 def _or_nan(value: float | None) -> float:

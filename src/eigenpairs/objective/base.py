@@ -17,13 +17,14 @@ from eigenpairs.objective.optimum import Optimum
 class Objective(Parameters, ABC):
     """A self-supervised loss. Subclasses are dataclasses, one per file, and give:
 
-    `moment_terms` - the loss, written once, on the moments of an embedding;
+    `moment_terms` - the loss, written once, on the moments of an embedding (a loss that is no function of second
+    moments, such as InfoNCE, gives `terms` and `population_loss` instead);
     `solve` - gains, value, proof status and map of the optimum on a spectrum;
     `view_terms` - only where the authors' code takes statistics view by view.
     """
 
     centred: bool = True
-    """False for a loss that sees the mean and therefore spends one column on the constant."""
+    """False for a loss whose optimum spends one column on the constant."""
 
     def loss(self, Z: Array, G: Any, per_view: bool = False) -> Array:
         """The loss of rows Z under the relation G, a scalar of Z's kind (differentiable in torch).
@@ -46,9 +47,9 @@ class Objective(Parameters, ABC):
             return self.view_terms(Z, G)
         return self.moment_terms(BatchMoments(Z, G))
 
-    @abstractmethod
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
         """The named, weighted parts of the loss, from the moments of an embedding."""
+        raise NotImplementedError(f"{type(self).__name__} is no function of second moments")
 
     def view_terms(self, Z: Array, G: Any) -> dict[str, Array]:
         """The parts of the loss with statistics taken view by view, as in the authors' code."""
@@ -61,6 +62,13 @@ class Objective(Parameters, ABC):
     @abstractmethod
     def solve(self, rho: np.ndarray, width: int) -> Optimum:
         """The optimum over maps of the modes with correlations `rho` (descending) to `width` columns."""
+
+    def retrieval_bias(self, Z: Array, covariance: Array) -> Array | None:
+        """(n,) what retrieval adds to the dot product with each bank row Z (n, K); None means cosine similarity.
+
+        `covariance` (K, K) is that of the embedding the rows come from.
+        """
+        return None
 
     def optimum(self, rho: Any, n_components: int | None = None) -> Optimum:
         """The exact optimum (or bound and best known value) on a spectrum, in O(K log K).

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+LARGEST_RHO = 1 - 1e-6
+"""Where a gain diverges as rho nears 1, the gain at this value is the largest given."""
+
 
 @dataclass(frozen=True)
 class Optimum:
@@ -55,12 +58,12 @@ class Optimum:
 
         It is exact if that value is the bound, to 1e-9 of the bound plus `floor` for rounding.
         """
-        exact = loss - self.lower_bound <= 1e-9 * abs(self.lower_bound) + floor
+        exact = bool(np.isfinite(self.lower_bound)) and loss - self.lower_bound <= 1e-9 * abs(self.lower_bound) + floor
         note = "exact: the bound is attained by the map constructed" if exact else self.note
         return replace(self, loss=loss, exact=exact, note=note)
 
     def __repr__(self) -> str:
-        bound = "" if np.isnan(self.lower_bound) else f", lower bound {self.lower_bound:.6g}"
+        bound = f", lower bound {self.lower_bound:.6g}" if np.isfinite(self.lower_bound) else ""
         kind = "exact" if self.exact else f"not proved exact{bound}"
         return f"Optimum(loss {self.loss:.6g}, {kind}; rank {self.rank} of {len(self.gains)})"
 
@@ -68,3 +71,8 @@ class Optimum:
 def padded(gains: np.ndarray, width: int) -> np.ndarray:
     """`gains` with zeros appended up to `width`."""
     return np.concatenate([gains, np.zeros(width - len(gains))])
+
+
+def diagonal_map(gains: np.ndarray, width: int) -> np.ndarray:
+    """(m, K) map diag(sqrt b): mode k alone in column k."""
+    return np.eye(len(gains), width) * np.sqrt(gains)[:, None]

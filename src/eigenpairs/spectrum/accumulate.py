@@ -7,7 +7,6 @@ of partners.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -69,7 +68,7 @@ def by_fold(block: Cliques | Pairs, folds: np.ndarray) -> Iterator[tuple[int, Cl
     for value in np.unique(fold):
         mine = fold == value
         if isinstance(block, Cliques):
-            yield int(value), block if mine.all() else replace(block, rows=block.rows[:, mine])
+            yield int(value), block if mine.all() else block.take(mine)
         else:
             part = block if mine.all() else Pairs(block.i[mine], block.j[mine], block.weight[mine])
             yield int(value), part
@@ -78,30 +77,33 @@ def by_fold(block: Cliques | Pairs, folds: np.ndarray) -> Iterator[tuple[int, Cl
 def _add_block(sums: PairSums, reader: Reader, scale: float, block: Cliques | Pairs, max_rows: int) -> None:
     if isinstance(block, Pairs):
         _add_pairs(sums, reader, scale, block)
-    elif block.rows.size > max_rows and block.rows.shape[1] == 1:
-        _add_large_clique(sums, reader, scale, block, max_rows)
     else:
-        _add_cliques(sums, reader, scale, block)
+        large = block.rows.size > max_rows and block.rows.shape[1] == 1
+        if block.mass is None:
+            add = _add_large_clique if large else _add_cliques
+        else:
+            add = _add_large_weighted_clique if large else _add_weighted_cliques
+        add(sums, reader, scale, block, max_rows)
 
 
-def _add_cliques(sums: PairSums, reader: Reader, scale: float, block: Cliques) -> None:
-    members, groups = block.rows.shape
-    rows = np.empty((members, groups, len(sums.shift)))
-    for member in range(members):
-        reader.read(block.rows[member], out=rows[member])
+def _add_cliques(sums: PairSums, reader: Reader, scale: float, block: Cliques, max_rows: int) -> None:
+    """In a clique of n members, 1/2 sum_ij w (x_i - x_j)(x_i - x_j)^T = w n (scatter within)."""
+    members, degree = block.rows.shape[0], scale * block.degree
+    rows = _read_members(reader, block)
     mean = rows.mean(axis=0)
     between = members * reader.gram(mean)
     if members == 2:  # both members deviate alike: one of them, counted twice
         rows = rows[:1]
     rows -= mean
-    within = (2 if members == 2 else 1) * reader.gram(rows.reshape(-1, rows.shape[-1]))
-    reader.check(between + within, block.rows.ravel())
-    _add(sums, scale, block, groups, between + within, members * mean.sum(axis=0), within)
+    within = (2 if members == 2 else 1) * _gram_of_members(reader, rows)
+    second, first = between + within, members * mean.sum(axis=0)
+    reader.check(second, block.rows.ravel())
+    _add(sums, degree * block.rows.size, degree * first, degree * second, scale * block.weight * members * within)
 
 
 def _add_large_clique(sums: PairSums, reader: Reader, scale: float, block: Cliques, max_rows: int) -> None:
     """Two passes: deviations from the clique's own mean keep 1 - rho where total minus between would cancel."""
-    rows = block.rows[:, 0]
+    rows, degree = block.rows[:, 0], scale * block.degree
     chunks = [rows[start : start + max_rows] for start in range(0, len(rows), max_rows)]
     total = np.zeros_like(sums.first)
     for chunk in chunks:
@@ -111,19 +113,52 @@ def _add_large_clique(sums: PairSums, reader: Reader, scale: float, block: Cliqu
         within += reader.gram(reader.read(chunk) - mean)
     second = within + len(rows) * np.outer(mean, mean)
     reader.check(second, rows)
-    _add(sums, scale, block, 1, second, total, within)
+    _add(sums, degree * len(rows), degree * total, degree * second, scale * block.weight * len(rows) * within)
 
 
-def _add(
-    sums: PairSums, scale: float, block: Cliques, groups: int, second: np.ndarray, first: np.ndarray, within: np.ndarray
-) -> None:
-    """In a clique of n members, 1/2 sum_ij w (x_i - x_j)(x_i - x_j)^T = w n (scatter within)."""
-    members, degree = block.rows.shape[0], scale * block.degree
-    sums.weight += degree * members * groups
-    sums.degree += degree * members * groups
-    sums.first += degree * first
-    sums.second += degree * second
-    sums.dirichlet += scale * block.weight * members * within
+def _add_weighted_cliques(sums: PairSums, reader: Reader, scale: float, block: Cliques, max_rows: int) -> None:
+    """With masses m, 1/2 sum_ij w m_i m_j (x_i - x_j)(x_i - x_j)^T = w (sum of m) (scatter within, weighted by m).
+
+    Degrees are not in proportion to mass where a row is not its own partner, so the second moment is a product of
+    its own.
+    """
+    mass, total, degree = block.mass, np.sum(block.mass, axis=0), scale * block.degree
+    rows = _read_members(reader, block)
+    first = np.einsum("mg,mgd->d", degree, rows)
+    second = _gram_of_members(reader, np.sqrt(degree)[..., None] * rows)
+    reader.check(second, block.rows.ravel())
+    rows -= np.einsum("mg,mgd->gd", mass / total, rows)
+    rows *= np.sqrt(scale * block.weight * total * mass)[..., None]
+    _add(sums, float(degree.sum()), first, second, _gram_of_members(reader, rows))
+
+
+def _add_large_weighted_clique(sums: PairSums, reader: Reader, scale: float, block: Cliques, max_rows: int) -> None:
+    """Two passes, as for a large clique without masses."""
+    rows, mass, degree = block.rows[:, 0], block.mass[:, 0], scale * block.degree[:, 0]
+    parts = [slice(start, start + max_rows) for start in range(0, len(rows), max_rows)]
+    mean, first = np.zeros_like(sums.first), np.zeros_like(sums.first)
+    second, within = np.zeros_like(sums.second), np.zeros_like(sums.second)
+    for part in parts:
+        columns = reader.read(rows[part])
+        mean += mass[part] / mass.sum() @ columns
+        first += degree[part] @ columns
+        second += reader.gram(np.sqrt(degree[part])[:, None] * columns)
+    reader.check(second, rows)
+    for part in parts:
+        within += reader.gram(np.sqrt(mass[part])[:, None] * (reader.read(rows[part]) - mean))
+    _add(sums, float(degree.sum()), first, second, scale * block.weight * mass.sum() * within)
+
+
+def _read_members(reader: Reader, block: Cliques) -> np.ndarray:
+    """(members, groups, columns)."""
+    rows = np.empty((*block.rows.shape, len(reader.shift)))
+    for member, numbers in enumerate(block.rows):
+        reader.read(numbers, out=rows[member])
+    return rows
+
+
+def _gram_of_members(reader: Reader, rows: np.ndarray) -> np.ndarray:
+    return reader.gram(rows.reshape(-1, rows.shape[-1]))
 
 
 def _add_pairs(sums: PairSums, reader: Reader, scale: float, block: Pairs) -> None:
@@ -134,13 +169,18 @@ def _add_pairs(sums: PairSums, reader: Reader, scale: float, block: Pairs) -> No
     G = upper + upper.T
     degrees = np.asarray(G.sum(axis=1)).ravel()[:, None]
     columns = reader.read(rows)
-    sums.dirichlet += reader.gram(columns, degrees * columns - G @ columns)
-    sums.first += np.sum(degrees * columns, axis=0)
     second = reader.gram(np.sqrt(degrees) * columns)
     reader.check(second, rows)
+    dirichlet = reader.gram(columns, degrees * columns - G @ columns)
+    _add(sums, float(degrees.sum()), np.sum(degrees * columns, axis=0), second, dirichlet)
+
+
+def _add(sums: PairSums, degree: float, first: np.ndarray, second: np.ndarray, dirichlet: np.ndarray) -> None:
+    sums.weight += degree
+    sums.degree += degree
+    sums.first += first
     sums.second += second
-    sums.weight += float(degrees.sum())
-    sums.degree += float(degrees.sum())
+    sums.dirichlet += dirichlet
 
 
 def _weigh_rows_equally(sums: PairSums, reader: Reader, rows: np.ndarray, max_rows: int) -> None:

@@ -121,7 +121,7 @@ def _crossing(block: Cliques | Pairs, n_a: int) -> tuple[np.ndarray, np.ndarray,
     if inside.any():
         at = int(np.argmax(inside))
         raise ValueError(
-            f"relation has a pair inside one tower (rows {i[at]} and {j[at]}); rows of the first count from 0 to {n_a - 1}; "
+            f"relation has a pair inside one tower (rows {i[at]} and {j[at]}, the first tower ends at {n_a - 1}); "
             "towers take pairs across them: ep.Relation.between(i, j, shape=(n_a, n_b))"
         )
     return i, j - n_a, weight

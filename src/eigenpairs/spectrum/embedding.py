@@ -9,7 +9,9 @@ import numpy as np
 
 from eigenpairs._arrays import namespace
 from eigenpairs._html import card
+from eigenpairs._validate import whole_number
 from eigenpairs.objective import Objective, Optimum
+from eigenpairs.spectrum.retrieval import Matches, best_matches, of_length_one, scores
 
 if TYPE_CHECKING:
     from eigenpairs.spectrum.spectrum import Spectrum
@@ -51,6 +53,62 @@ class Embedding:
         column = namespace(Z).zeros_like(Z[:1, :])
         column[:, 0] = np.sqrt(self.optimum.constant)
         return Z + column
+
+    def similarity(self, X_a: Any, X_b: Any, towers: tuple[int, int] | None = None) -> np.ndarray:
+        """(n_a, n_b) how well each row of X_a goes with each row of X_b, by the objective's own critic.
+
+        For ``SimCLR(critic="density-ratio")`` that is z_a . z_b plus the bias of the row of X_b: the log density ratio
+        (times the temperature, up to a term of the row of X_a). For the other objectives it is the cosine.
+
+        Parameters
+        ----------
+        X_a, X_b : rows
+        towers : (int, int), optional
+            Which tower each side belongs to: (0, 1) by default where there are two.
+        """
+        sides = self._sides(X_a, X_b, towers)
+        return scores(*sides)
+
+    def search(self, X_query: Any, X_bank: Any, k: int = 10, towers: tuple[int, int] | None = None) -> Matches:
+        """The k best rows of a bank for each query, by the scores of `similarity`, best first.
+
+        Exact, in chunks; uses faiss where that is installed.
+
+        Parameters
+        ----------
+        X_query, X_bank : (n, D), (m, D') rows
+        k : int, default 10
+            At most m.
+        towers : (int, int), optional
+            Which tower queries and bank belong to: (0, 1) by default where there are two; (1, 0) searches the first
+            tower with rows of the second.
+
+        Returns
+        -------
+        Matches
+            `rows` (n, k) int64, numbers of rows of the bank, and their `scores` (n, k).
+        """
+        k = whole_number(k, "k", 1)
+        queries, bank, bias = self._sides(X_query, X_bank, towers)
+        if k > len(bank):
+            raise ValueError(f"k = {k} is more than the {len(bank)} rows of X_bank; lower k")
+        return best_matches(queries, bank, bias, k)
+
+    def _sides(
+        self, X_a: Any, X_b: Any, towers: tuple[int, int] | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Rows ready for the critic, float64: of both sides, and the bias of the second's (None: cosine)."""
+        if towers is None:
+            towers = (0, self.spectrum.n_towers - 1)
+        Z_a, Z_b = (self._float64(X, tower) for X, tower in zip((X_a, X_b), towers, strict=True))
+        bias = self.objective.retrieval_bias(Z_b, self.map.T @ self.map)
+        return (Z_a, Z_b, bias) if bias is not None else (of_length_one(Z_a), of_length_one(Z_b), None)
+
+    def _float64(self, X: Any, tower: int) -> np.ndarray:
+        """Rows z without the constant column: it is the same for all and tells nothing apart."""
+        if X is None or not self.spectrum.modes:
+            return np.asarray(self.spectrum.apply_map(X, self.map, tower if self.spectrum.modes else None), np.float64)
+        return np.concatenate(list(self.spectrum.modes_of(tower).chunks(X, self.map)))
 
     @property
     def components(self) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eigenpairs._arrays import back_like
+from eigenpairs._arrays import back_like, namespace
 from eigenpairs._validate import table
 from eigenpairs.features.base import FeatureMap, read_rows
 
@@ -30,19 +31,16 @@ class ColumnModes:
     def apply(self, X: Any, A: np.ndarray | None = None, name: str = "X") -> Any:
         """phi(X) @ A for a map A (at most n_modes, K) (None is the identity), in X's kind and float dtype."""
         X = table(X, name)
+        parts = [back_like(part, X) for part in self.chunks(X, A, name)]
+        return parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts)
+
+    def chunks(self, X: Any, A: np.ndarray | None = None, name: str = "X") -> Iterator[np.ndarray]:
+        """The rows of phi(X) @ A in float64, a chunk at a time (one empty chunk for no rows)."""
+        X = table(X, name)
         if X.shape[1] != self.feature_map.n_inputs:
             raise ValueError(f"{name} has {X.shape[1]} columns, the model was fitted on {self.feature_map.n_inputs}")
         weights = self.weights if A is None else self.weights[:, : len(A)] @ A
         chunk_rows = max(64, 2**22 // max(1, sum(weights.shape)))
-        parts = []
-        for start in range(0, X.shape[0], chunk_rows):
+        for start in range(0, max(1, X.shape[0]), chunk_rows):
             rows = np.arange(start, min(start + chunk_rows, X.shape[0]))
-            columns = self.feature_map(read_rows(X, rows))
-            parts.append(back_like((columns - self.mean) @ weights, X))
-        if not parts:
-            return back_like(np.empty((0, weights.shape[1])), X)
-        if isinstance(parts[0], np.ndarray):
-            return np.concatenate(parts)
-        import torch
-
-        return torch.cat(parts)
+            yield (self.feature_map(read_rows(X, rows)) - self.mean) @ weights

@@ -32,10 +32,9 @@ class Pencil:
     def __init__(self, S: np.ndarray, M: np.ndarray, mean: np.ndarray):
         self.whitener, self.M = Whitener(S, mean), M
 
-    @property
-    def rank(self) -> int:
+    def rank(self, ridge: float = 0.0) -> int:
         """Dimension of the span after truncation."""
-        return self.whitener.rank
+        return self.whitener.rank(ridge)
 
     def solve(self, n_components: int, ridge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """The leading eigenpairs of (S - M) v = rho (S + r I) v, r = `ridge` trace(S) / D.
@@ -49,7 +48,7 @@ class Pencil:
         matrix = basis.T @ self.M @ basis  # (M + r) v = (1 - rho)(S + r) v in the whitened basis
         if ridge > 0:
             matrix += self.whitener.added(ridge) * (basis.T @ basis)
-        m = min(n_components, self.rank, len(matrix))
+        m = min(n_components, len(matrix))
         loss, inner = lowest(matrix, m)
         weights = basis @ inner
         weights *= fixed_signs(weights, by=self.whitener.scale[:, None])

@@ -175,6 +175,6 @@ def spectrum_of_sums(
     sums = reduce(PairSums.__add__, folds)
     pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
     rho, weights = pencil.solve(n_components, ridge)
-    log.info("solved %d modes of rank %d, ridge %g", len(rho), pencil.rank, ridge)
+    log.info("solved %d modes of rank %d, ridge %g", len(rho), pencil.rank(ridge), ridge)
     modes = (ColumnModes(feature_map, sums.mean, weights),)
-    return Spectrum(rho, pencil.rank, features, weighting, n_samples, modes, ridge=ridge, faithful=ridge == 0)
+    return Spectrum(rho, pencil.rank(ridge), features, weighting, n_samples, modes, ridge=ridge, faithful=ridge == 0)

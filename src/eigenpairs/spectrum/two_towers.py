@@ -76,10 +76,10 @@ def solve_towers(
     sums = reduce(CrossSums.__add__, folds)
     problem = _Canonical(sums)
     rho, weights = problem.solve(n_components, ridges)
-    log.info("solved %d modes of rank %d, ridges %g and %g", len(rho), problem.rank, *ridges)
+    log.info("solved %d modes of rank %d, ridges %g and %g", len(rho), problem.rank(ridges), *ridges)
     modes = tuple(ColumnModes(*parts) for parts in zip(maps, sums.mean, weights, strict=True))
     return Spectrum(
-        rho, problem.rank, features, "pairs", relation.n_samples, modes,
+        rho, problem.rank(ridges), features, "pairs", relation.n_samples, modes,
         ridge=ridges, faithful=max(ridges) == 0, fitted=towers,
     )  # fmt: skip
 
@@ -91,13 +91,16 @@ class _Canonical:
         parts = zip(sums.covariance, sums.mean, ("X_a", "X_b"), strict=True)
         self.whiteners = [Whitener(*part) for part in parts]
         self.C = sums.cross_covariance
-        self.rank = min(whitener.rank for whitener in self.whiteners)
+
+    def rank(self, ridges: tuple[float, float]) -> int:
+        """Number of canonical correlations."""
+        return min(part.rank(ridge) for part, ridge in zip(self.whiteners, ridges, strict=True))
 
     def solve(self, n_components: int, ridges: tuple[float, float]) -> tuple[np.ndarray, list[np.ndarray]]:
         """rho (m,) descending and the weights (D_a, m), (D_b, m) of the modes, signs fixed by the first tower."""
         basis_a, basis_b = (part.basis(ridge) for part, ridge in zip(self.whiteners, ridges, strict=True))
         left, rho, right = scipy.linalg.svd(basis_a.T @ self.C @ basis_b, full_matrices=False)
-        m = min(n_components, self.rank, len(rho))
+        m = min(n_components, len(rho))
         weights_a, weights_b = basis_a @ left[:, :m], basis_b @ right[:m].T
         signs = fixed_signs(weights_a, by=self.whiteners[0].scale[:, None])
         return np.minimum(rho[:m], 1.0), [weights_a * signs, weights_b * signs]

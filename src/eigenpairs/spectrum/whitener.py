@@ -27,8 +27,6 @@ class Whitener:
     ----------
     varies : (D,) bool, the columns that are not constant
     scale : (D,) their standard deviations, 0 for constant columns
-    rank : int, dimension of the span after truncation
-
     Raises
     ------
     ValueError
@@ -49,7 +47,6 @@ class Whitener:
         values, vectors = scipy.linalg.eigh(self.S / np.outer(std, std))
         kept = values > max(len(self.S), 10) * EPS * values[-1]
         self._white = vectors[:, kept] / np.sqrt(values[kept]) / std[:, None]
-        self.rank = self._white.shape[1]
 
     @cached_property
     def _principal(self) -> tuple[np.ndarray, np.ndarray]:
@@ -57,6 +54,10 @@ class Whitener:
         values, axes = scipy.linalg.eigh(self.S)
         kept = values > max(len(values), 10) * EPS * values[-1]
         return axes[:, kept], values[kept]
+
+    def rank(self, ridge: float = 0.0) -> int:
+        """Dimension of the span after truncation; with a ridge, variances count in the columns' own units."""
+        return len(self._principal[1]) if ridge > 0 else self._white.shape[1]
 
     def added(self, ridge: float) -> float:
         """r, the number on the diagonal that `ridge` stands for."""
