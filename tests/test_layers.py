@@ -8,7 +8,9 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "eigenpairs"
 FLOORS = {
     "_arrays": 0,
+    "_frames": 0,
     "_html": 0,
+    "_plot": 0,
     "_validate": 0,
     "_parameters": 0,
     "files": 0,

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from eigenpairs.features import Free, Linear, Towers
+from eigenpairs.features import Free, Kernel, Linear, Towers
 from eigenpairs.objective import (
     BarlowTwins,
     DirectCopy,
@@ -54,6 +54,7 @@ __all__ = [
     "DirectSet",
     "Embedding",
     "Free",
+    "Kernel",
     "Linear",
     "LogDet",
     "Optimum",

@@ -7,6 +7,9 @@ import numbers
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+
+from eigenpairs._frames import from_frame, is_frame
 
 
 def whole_number(value: Any, name: str, minimum: int) -> int:
@@ -58,7 +61,7 @@ def group_ids(values: Any, name: str) -> np.ndarray:
     if len(array) == 0:
         raise ValueError(f"{name} is empty; give one id per row")
     if array.dtype.kind in "OUS":
-        array = np.array(["" if value is None else str(value) for value in array])
+        array = np.array(["" if _missing(value) else str(value) for value in array])
         alone = array == ""
     else:
         array = _as_integers(array, name)
@@ -84,6 +87,22 @@ def pair_weights(values: Any, name: str, n_pairs: int) -> np.ndarray:
         raise ValueError(
             f"{name}[{at}] = {array[at]} is not allowed; weights are finite and 0 or more: drop or mend that pair"
         )
+    return array
+
+
+def row_weights(values: Any, name: str, n_samples: int) -> np.ndarray:
+    """`values` (n_samples,) as float64, finite and non-negative, not all 0."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (n_samples,):
+        raise ValueError(f"{name} has shape {array.shape}; give one weight per row, shape ({n_samples},)")
+    bad = ~(np.isfinite(array) & (array >= 0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise ValueError(
+            f"{name}[{at}] = {array[at]} is not allowed; weights are finite and 0 or more, and 0 leaves a row out"
+        )
+    if not array.any():
+        raise ValueError(f"{name}: every weight is zero, so no row counts; give some rows a positive weight")
     return array
 
 
@@ -127,16 +146,25 @@ def an_instance(value: Any, kind: type, name: str, example: str) -> Any:
     return value
 
 
-def table(X: Any, name: str) -> Any:
-    """`X` unchanged if it is two-dimensional and numeric (numpy, memmap or torch)."""
-    if hasattr(X, "tocsr"):
-        raise TypeError(f"{name} is a sparse matrix; pass {name}.toarray()")
-    if not hasattr(X, "shape") or not hasattr(X, "dtype"):
+def table(X: Any, name: str, sparse: bool = False) -> Any:
+    """`X` if it is two-dimensional and numeric (numpy, memmap or torch); a DataFrame as numpy.
+
+    A sparse matrix becomes a csr_array where the caller takes one (`sparse`), otherwise it is refused.
+    """
+    if sp.issparse(X):
+        if not sparse:
+            raise TypeError(
+                f"{name} is a sparse matrix, which only linear spectra (ep.Linear) take; pass {name}.toarray()"
+            )
+        X = sp.csr_array(X) if X.ndim == 2 else X
+    elif is_frame(X):
+        X = from_frame(X, name)
+    elif not hasattr(X, "shape") or not hasattr(X, "dtype"):
         X = np.asarray(X)
     if len(X.shape) != 2:
         hint = "; reshape images to (n, pixels)" if len(X.shape) > 2 else "; one row per sample, one column per feature"
         raise ValueError(f"{name} has shape {tuple(X.shape)}, not two dimensions{hint}")
-    if isinstance(X, np.ndarray) and X.dtype.kind not in "fiub":
+    if isinstance(X, (np.ndarray, sp.csr_array)) and X.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {X.dtype}; give real numbers")
     return X
 
@@ -152,6 +180,12 @@ def finite_rows(chunk: np.ndarray, rows: np.ndarray, name: str) -> None:
             f"{name}[{rows[row]}, {column}] = {chunk[row, column]}: NaN and inf have no place in a covariance; "
             "drop or impute such rows"
         )
+
+
+def _missing(value: Any) -> bool:
+    """None, or one of the values that are not equal to themselves: NaN, NaT and pandas' NA."""
+    same = value is not None and value == value  # noqa: PLR0124
+    return not (isinstance(same, (bool, np.bool_)) and same)
 
 
 def _as_integers(array: np.ndarray, name: str) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from eigenpairs._validate import a_relation, an_instance, one_of, whole_number
+from eigenpairs._validate import a_relation, an_instance, one_of, row_weights, whole_number
 from eigenpairs.features import Features, Free, Linear
 from eigenpairs.objective import Objective, VICReg
 from eigenpairs.relation import Relation
@@ -40,7 +40,8 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Which pairs to use when `fit` is given neither `relation` nor `groups`: 15 nearest neighbours in X, or rows
         of the same label y.
     random_state : int, optional
-        Seed for whatever is random in the class of functions.
+        Seed of the folds by which ``Linear(ridge="auto")`` is chosen. Nothing else here is random: nearest neighbours
+        are exact, and a class of functions that draws (landmarks, say) has a `random_state` of its own.
 
     Attributes
     ----------
@@ -61,6 +62,12 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     splitter, after ``sklearn.set_config(enable_metadata_routing=True)``: `relation` and `groups` are then requested by
     `fit`, `partial_fit` and `score` without further ado. Without it a search passes no groups on, and positives are the
     nearest neighbours.
+
+    A `sample_weight` multiplies pairs: G_ij becomes w_i G_ij w_j (`Relation.weighted`), so a row of weight 0 does not
+    count, and one of weight 2 stands for two identical rows, each with the partners of the original. With
+    positives="labels" classes are normalised by their weight (`Relation.from_labels`): weighted LDA. Neighbours are
+    found first and weighted then, so rows that are actually repeated do differ: they are each other's neighbours. As
+    usual in scikit-learn, ``set_fit_request(sample_weight=True)`` asks for weights where metadata are routed.
 
     `score` grows with every mode that is kept, so it compares classes of functions and ridges, not strengths of an
     objective: choose those by the task they serve, with a classifier at the end of the pipeline.
@@ -103,7 +110,9 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 setattr(self, name, default())
         return super().set_params(**params)
 
-    def fit(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> SpectralSSL:
+    def fit(
+        self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None, sample_weight: Any = None
+    ) -> SpectralSSL:
         """Solve for the optimum on the pairs of `relation`, else of `groups`, else as `positives` says.
 
         Parameters
@@ -115,28 +124,33 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             An explicit relation wins over everything else.
         groups : (n_samples,), optional
             Equal ids are positives, -1 is alone.
+        sample_weight : (n_samples,), optional
+            Finite, 0 or more; see Notes.
         """
-        X, relation = self._checked(X, y, relation, groups, reset=True)
+        X, relation = self._checked(X, y, relation, groups, sample_weight, reset=True)
         wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
         spec = spectrum(X, relation, self._features(), wanted, random_state=self.random_state or 0)
         spec.fitted = None  # an estimator does not hold on to its training data
         self._sums: PairSums | None = None
         return self._hold(self._embed(spec))
 
-    def partial_fit(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> SpectralSSL:
+    def partial_fit(
+        self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None, sample_weight: Any = None
+    ) -> SpectralSSL:
         """Add the pairs among a batch of rows and solve again: moments are sums, so nothing is forgotten.
 
-        Partners must arrive in the same batch.
+        Partners must arrive in the same batch. A class of functions that depends on the data (its landmarks, say) is
+        the one fitted to the first batch.
         """
         before: PairSums | None = getattr(self, "_sums", None)
         first = before is None
-        X, relation = self._checked(X, y, relation, groups, reset=first)
+        X, relation = self._checked(X, y, relation, groups, sample_weight, reset=first)
         features = self._features()
-        feature_map = features.fitted(X)
         if features.ridge == "auto":
             raise ValueError(
                 "features.ridge = 'auto' needs all rows at once to hold some out; give partial_fit a number"
             )
+        feature_map = features.fitted(X) if first else self.spectrum_.modes[0].feature_map
         (batch,) = pair_sums(X, feature_map, relation)
         held = batch if before is None else before + batch
         n_samples = relation.n_samples + (0 if first else self.spectrum_.n_samples)
@@ -154,32 +168,43 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def score(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> float:
         """Sum over the kept modes of their correlation across the pairs of X: the convention of CCA."""
         check_is_fitted(self)
-        X, relation = self._checked(X, y, relation, groups, reset=False)
+        X, relation = self._checked(X, y, relation, groups, None, reset=False)
         kept = np.flatnonzero(self.optimum_.gains > 0)
         modes = np.asarray(self.spectrum_.transform(X), dtype=np.float64)[:, kept]
         return float(pair_correlations(modes, relation).sum())
 
-    def _checked(self, X: Any, y: Any, relation: Relation | None, groups: Any, reset: bool) -> tuple[Any, Relation]:
+    def _checked(
+        self, X: Any, y: Any, relation: Relation | None, groups: Any, sample_weight: Any, reset: bool
+    ) -> tuple[Any, Relation]:
         X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, reset=reset)
+        if sample_weight is not None:
+            sample_weight = row_weights(sample_weight, "sample_weight", len(X))
+        if relation is None and groups is None and one_of(self.positives, "positives", POSITIVES) == "labels":
+            return X, self._classes(y, sample_weight, len(X))
+        relation = self._pairs(X, relation, groups)
+        return X, relation if sample_weight is None else relation.weighted(sample_weight)
+
+    def _pairs(self, X: Any, relation: Relation | None, groups: Any) -> Relation:
         if relation is not None:
-            a_relation(relation)
-            if relation.n_samples != len(X):
+            if a_relation(relation).n_samples != len(X):
                 raise ValueError(f"relation has {relation.n_samples} rows and X has {len(X)}; give one row per sample")
-            return X, relation
+            return relation
         if groups is not None:
             relation = Relation.from_groups(groups)
             if relation.n_samples != len(X):
                 raise ValueError(f"groups has {relation.n_samples} ids and X has {len(X)} rows; give one id per row")
-            return X, relation
-        if one_of(self.positives, "positives", POSITIVES) == "neighbors":
-            log.info("neither relation nor groups reached fit: positives are nearest neighbours")
-            return X, Relation.from_neighbors(X, min(15, len(X) - 1))
+            return relation
+        log.info("neither relation nor groups reached fit: positives are nearest neighbours")
+        return Relation.from_neighbors(X, min(15, len(X) - 1))
+
+    @staticmethod
+    def _classes(y: Any, sample_weight: np.ndarray | None, n_samples: int) -> Relation:
         if y is None:
             raise ValueError("positives='labels' requires y to be passed, but the target y is None")
-        relation = Relation.from_labels(y)
-        if relation.n_samples != len(X):
-            raise ValueError(f"y has {relation.n_samples} labels and X has {len(X)} rows; give one label per row")
-        return X, relation
+        y = np.asarray(y)
+        if len(y) != n_samples:
+            raise ValueError(f"y has {len(y)} labels and X has {n_samples} rows; give one label per row")
+        return Relation.from_labels(y, sample_weight)
 
     def _features(self) -> Features:
         features = an_instance(self.features or Linear(), Features, "features", "ep.Linear()")

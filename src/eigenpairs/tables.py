@@ -51,8 +51,12 @@ def read_columns(path: str | os.PathLike, name: str) -> list[np.ndarray]:
     return [columns] if columns.ndim == 1 else list(columns.T)
 
 
-def write_array(path: str | os.PathLike, Z: np.ndarray, overwrite: bool = False) -> None:
+def write_array(
+    path: str | os.PathLike, Z: np.ndarray, overwrite: bool = False, names: list[str] | None = None
+) -> None:
     """Write Z (n, K) in the format of the suffix, complete or not at all.
+
+    `names` are those of the columns where the format has them: z0, z1, ... by default.
 
     Raises
     ------
@@ -62,17 +66,17 @@ def write_array(path: str | os.PathLike, Z: np.ndarray, overwrite: bool = False)
         If the suffix is unknown.
     """
     suffix = known_suffix(path, "output")
+    names = [f"z{k}" for k in range(Z.shape[1])] if names is None else names
     with replacing_file(path, overwrite) as temporary:
         if suffix == ".npy":
             np.save(temporary, Z)
         elif suffix == ".npz":
             np.savez(temporary, Z=Z)
         elif suffix == ".csv":
-            header = ",".join(f"z{k}" for k in range(Z.shape[1]))
-            np.savetxt(temporary, Z, delimiter=",", header=header, comments="", fmt="%.9g")
+            np.savetxt(temporary, Z, delimiter=",", header=",".join(names), comments="", fmt="%.9g")
         else:
             parquet = _pyarrow(path)
-            table = parquet.table({f"z{k}": np.ascontiguousarray(Z[:, k]) for k in range(Z.shape[1])})
+            table = parquet.table({name: np.ascontiguousarray(Z[:, k]) for k, name in enumerate(names)})
             parquet.parquet.write_table(table, temporary)
 
 

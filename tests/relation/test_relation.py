@@ -11,6 +11,7 @@ from support import require
 from eigenpairs import Relation
 
 RNG = np.random.default_rng(0)
+WEIGHTS = np.array([1.0, 0.3, 2.0, 0.0, 1.0, 1.7, 0.0, 5.0, 0.1, 1.0, 2.5, 3.0])
 
 
 def edges_with_self_pairs_dropped(i, j, weight, n):
@@ -30,6 +31,20 @@ MAKERS = {
     "sum": lambda: 0.5 * Relation.from_views(6, 2) + Relation.from_labels(np.arange(12) % 3) * 2,
     "sum with edges": lambda: Relation.from_groups(np.arange(12) // 2) + Relation.from_edges([0], [11]),
     "indexed": lambda: Relation.from_groups(np.arange(20) // 4)[[0, 1, 2, 5, 19, 9, 8, 11, 12, 13, 4, 3]],
+    "sequence": lambda: Relation.from_sequence(12, 2, groups=[0, 0, 1, 0, 1, 1, 0, -1, 2, 2, 0, 1]),
+    "between": lambda: Relation.between([0, 0, 1, 3], [0, 1, 1, 6], [1.0, 2, 0.5, 3], shape=(5, 7)),
+    "between, one to one": lambda: Relation.between(np.arange(6), np.arange(6)),
+    "weighted views": lambda: Relation.from_views(6, 2).weighted(WEIGHTS),
+    "weighted three views": lambda: Relation.from_views(4, 3).weighted(WEIGHTS),
+    "weighted groups": lambda: Relation.from_groups([0, 3, 3, 0, 7, -1, 3, 9, 0, 9, 9, 9]).weighted(WEIGHTS),
+    "weighted labels": lambda: Relation.from_labels([0, 1, 1, 0, -1, 2, 2, 2, 0, 1, 0, 5]).weighted(WEIGHTS),
+    "labels of weights": lambda: Relation.from_labels([0, 1, 1, 0, -1, 2, 2, 2, 0, 1, 0, 5], WEIGHTS),
+    "weighted edges": lambda: Relation.from_edges([0, 1, 2, 2, 9], [4, 2, 5, 1, 10], n_samples=12).weighted(WEIGHTS),
+    "weighted sum": lambda: (0.5 * Relation.from_views(6, 2) + Relation.from_labels(np.arange(12) % 3)).weighted(
+        WEIGHTS
+    ),
+    "weighted, indexed": lambda: Relation.from_groups(np.arange(12) // 4).weighted(WEIGHTS)[np.arange(12)[::-1]],
+    "weighted bootstrap": lambda: Relation.from_groups(np.arange(12) // 4).weighted(WEIGHTS)[np.arange(12) // 2 * 2],
     "bootstrap": lambda: Relation.from_views(8, 2)[[0, 0, 8, 8, 3, 11, 3, 4, 12, 12, 7, 6]],
 }
 
@@ -110,6 +125,31 @@ class TestContract:
         np.testing.assert_allclose((2 * G + G * np.float64(0.5)).to_sparse().toarray(), 2.5 * matrix)
         np.testing.assert_allclose(sum([G, G]).degrees, 2 * G.degrees)
 
+    def test_diagonal_is_that_of_the_matrix(self, G):
+        np.testing.assert_allclose(G.diagonal, G.to_sparse().diagonal(), atol=1e-15)
+
+    def test_weights_scale_rows_and_columns(self, G):
+        w = RNG.permutation(WEIGHTS)
+        scaled = np.diag(w) @ G.to_sparse().toarray() @ np.diag(w)
+        np.testing.assert_allclose(G.weighted(w).to_sparse().toarray(), scaled, err_msg="not diag(w) G diag(w)")
+        np.testing.assert_allclose(G.weighted(w) @ np.eye(12), scaled, atol=1e-13)
+        np.testing.assert_allclose(G.weighted(w).weighted(WEIGHTS).degrees, WEIGHTS * (scaled @ WEIGHTS), atol=1e-13)
+        np.testing.assert_allclose(G.weighted(np.full(12, 3.0)).degrees, 9 * G.degrees, err_msg="equal weights")
+
+    def test_whole_weights_stand_for_repeated_rows(self, G):
+        counts = RNG.permutation([0, 1, 1, 2, 3, 0, 1, 2, 1, 1, 4, 1])
+        rows, Z = np.repeat(np.arange(12), counts), RNG.standard_normal((12, 3))
+        weighted, repeated = G.weighted(counts), G[rows]
+        np.testing.assert_allclose(weighted.dirichlet(Z), repeated.dirichlet(Z[rows]), atol=1e-12)
+        np.testing.assert_allclose(weighted.degrees, np.bincount(rows, repeated.degrees, 12), atol=1e-12)
+
+    def test_rows_of_weight_zero_are_dropped(self, G):
+        kept = np.arange(12) % 4 > 0
+        weighted = G.weighted(kept)
+        np.testing.assert_allclose(weighted[kept].to_sparse().toarray(), G[kept].to_sparse().toarray())
+        assert weighted.degrees[~kept].sum() == 0
+        np.testing.assert_array_equal(weighted.components[kept], G[kept].components, err_msg="a dropped row connects")
+
     def test_pickles(self, G):
         import pickle
 
@@ -170,28 +210,6 @@ def test_large_groups_are_not_materialised():
     assert G.components.max() == 0
 
 
-def test_neighbors_find_the_nearest_and_skip_the_row_itself():
-    line = np.arange(10.0)[:, None]
-    matrix = Relation.from_neighbors(line, k=2).to_sparse().toarray()
-    assert (np.diag(matrix) == 0).all()
-    assert matrix[4, 3] == matrix[4, 5] == 1.0, "mutual neighbours have weight 1"
-    assert matrix[0, 2] == 0.5, "a one-sided neighbour has weight 1/2"
-    for metric, columns in (("euclidean", 3), ("euclidean", 12), ("cosine", 3)):
-        X = RNG.standard_normal((40, columns))
-        i, j = Relation.from_neighbors(X, k=5, metric=metric).to_sparse().nonzero()
-        unit = X / np.linalg.norm(X, axis=1, keepdims=True) if metric == "cosine" else X
-        distance = np.linalg.norm(unit[:, None] - unit[None], axis=2) + np.diag(np.full(40, np.inf))
-        nearest = np.argsort(distance, axis=1)[:, :5]
-        expected = {(a, b) for a in range(40) for b in nearest[a]} | {(b, a) for a in range(40) for b in nearest[a]}
-        assert set(zip(i.tolist(), j.tolist(), strict=True)) == expected, f"{metric}, {columns} columns"
-
-
-def test_neighbors_of_duplicates_are_never_the_row_itself():
-    matrix = Relation.from_neighbors(np.zeros((30, 2)), k=4).to_sparse()
-    assert matrix.diagonal().sum() == 0
-    assert (Relation.from_neighbors(np.zeros((30, 12)), k=4).degrees > 0).all()
-
-
 class TestBadInput:
     """The message names the argument, the first offending place, and what to do."""
 
@@ -219,6 +237,23 @@ class TestBadInput:
             (lambda: -1 * Relation.from_views(2, 2), "factor of a relation = -1"),
             (lambda: Relation.from_views(2, 2) @ np.zeros((3, 1)), "B has 3 rows, the relation has 4"),
             (lambda: Relation.from_views(3, 2)[[0, 1]].sample(0, 1), "no pair among its rows"),
+            (lambda: Relation.from_views(2, 2).weighted([1, 1, -1, 1]), r"w\[2\] = -1.0 is not allowed"),
+            (lambda: Relation.from_views(2, 2).weighted([1, np.nan, 1, 1]), r"w\[1\] = nan"),
+            (lambda: Relation.from_views(2, 2).weighted([1, 1]), r"w has shape \(2,\).*shape \(4,\)"),
+            (lambda: Relation.from_views(2, 2).weighted(np.zeros(4)), "w: every weight is zero"),
+            (lambda: Relation.from_views(2, 2).weighted([1, 1, 1e200, 1]), "make sum.G. infinite"),
+            (lambda: Relation.from_labels([0, 0], [1, -1]), r"weight\[1\] = -1.0"),
+            (lambda: Relation.from_sequence(1), "n = 1 is too small"),
+            (lambda: Relation.from_sequence(5, 0), "window = 0 is too small"),
+            (lambda: Relation.from_sequence(3, groups=[0, 0]), "groups has 2 ids and n = 3"),
+            (lambda: Relation.from_sequence(3, groups=[0, 1, -1]), "groups holds no id that occurs twice"),
+            (lambda: Relation.between([0, 1], [0]), "i has 2 entries and j has 1"),
+            (lambda: Relation.between([0, 5], [0, 1], shape=(5, 2)), r"i\[1\] = 5 is out of range"),
+            (lambda: Relation.between([0, 1], [0, 2], shape=(5, 2)), r"j\[1\] = 2 is out of range"),
+            (lambda: Relation.between([0], [0], shape=3), "shape = 3 is not a pair"),
+            (lambda: Relation.between([0], [0], shape=(1, 0)), r"shape\[1\] = 0 is too small"),
+            (lambda: Relation.between([], []), "no pair of two different rows"),
+            (lambda: Relation.between([0], [0], [0.0]), "no pair of two different rows with positive weight"),
         ],
     )
     def test_value_errors(self, make, message):

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from eigenpairs.cli.demo import demo
 from eigenpairs.cli.fit import fit
 from eigenpairs.cli.inspect import inspect
+from eigenpairs.cli.search import search
 from eigenpairs.cli.transform import transform
 
 HELP = "Pairs in, eigenpairs out: exact optima of self-supervised objectives on your own pairs."
@@ -31,7 +32,7 @@ def build() -> Any:
     ) -> None:
         pass
 
-    for verb in (demo, fit, transform, inspect):
+    for verb in (demo, fit, transform, search, inspect):
         app.command()(verb)
     return typer.main.get_command(app)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import typer
 
+from eigenpairs.cli.demo_halves import halves, print_halves
 from eigenpairs.cli.options import JSON, count, progress_bar
 from eigenpairs.cli.output import curve, number, percent, print_json, print_table
 
@@ -41,8 +42,10 @@ def demo(
     seconds = time.perf_counter() - start
     dim = min(dim, spec.rank)
     rows = list(_rows(spec, task, dim))
+    second = None if task["own"] else halves(task["train"], task["test"])
     if as_json:
-        print_json({"data": task["name"], "dim": dim, "rho": spec.rho, "seconds": seconds, "rows": rows})
+        facts = {"data": task["name"], "dim": dim, "rho": spec.rho, "seconds": seconds, "rows": rows}
+        print_json(facts if second is None else facts | {"halves": second})
         return
     print(f"{task['name']}\n{len(task['X']):,} rows x {task['X'].shape[1]} columns, {task['relation']!r}")
     print(f"one spectrum, {seconds:.2f} s:  rho {curve(spec.rho, top=1.0)} {spec.rho[0]:.2f} to {spec.rho[-1]:.2f}\n")
@@ -58,7 +61,10 @@ def demo(
         for row in rows
     ]
     print_table(["method", "predicted loss", "actual loss", "rank", "kNN", "linear probe"], table)
-    print("\n".join(_lessons(rows, task, dim)))
+    print("\n".join(_lessons(rows, task)))
+    if second is not None:
+        print_halves(second)
+    print("\n".join(_next_steps(task, dim)))
 
 
 def _rows(spec: Any, task: dict[str, Any], dim: int) -> Iterator[dict[str, Any]]:
@@ -163,8 +169,8 @@ def _own(data: str, pairs: str, labels: str | None) -> dict[str, Any]:
     return task | sides | {"y": y, "rule": split.rule}
 
 
-def _lessons(rows: list[dict[str, Any]], task: dict[str, Any], dim: int) -> list[str]:
-    """What the numbers say, and what to try next."""
+def _lessons(rows: list[dict[str, Any]], task: dict[str, Any]) -> list[str]:
+    """What the numbers say."""
     lines = ["predicted loss: closed form, from the spectrum alone; actual loss: the objective on the embedded rows."]
     if task["y"] is not None:
         lines.append(f"kNN (k = 5) and linear probe: accuracy on {task['rule']}; fits never see a label.")
@@ -178,7 +184,12 @@ def _lessons(rows: list[dict[str, Any]], task: dict[str, Any], dim: int) -> list
     if strong["rank"] < weak["rank"]:
         ranks = f"25 keeps {strong['rank']} modes, 1 keeps {weak['rank']}"
         lines.append(f"one weight decides the rank: VICReg's invariance {ranks}.")
-    lines += ["", "Next:"]
+    return lines
+
+
+def _next_steps(task: dict[str, Any], dim: int) -> list[str]:
+    """What to try next."""
+    lines = ["", "Next:"]
     if not task["own"]:
         lines.append("  eigenpairs demo --data X.npy --pairs P.csv         the same on your own rows and pairs")
     data, pairs = task.get("files", ("X.npy", "P.csv"))

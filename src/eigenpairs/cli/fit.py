@@ -10,17 +10,21 @@ import numpy as np
 import typer
 
 from eigenpairs.cli.options import (
+    FEATURES_HELP,
     FORCE,
     JSON,
     OBJECTIVE,
     SETTINGS,
-    count,
     parse_features,
     parse_objective,
     progress_bar,
     ridge_or_auto,
+    width,
 )
 from eigenpairs.cli.output import curve, number, print_json
+
+ALL_MODES = 2**31
+"""More than any class has: what "auto" and shares need to see."""
 
 
 def fit(
@@ -28,11 +32,15 @@ def fit(
         metavar="DATA",
         help="Rows: .npy (memory-mapped), .npz, .csv or .parquet (needs pyarrow); file.npz:NAME picks an array.",
     ),
+    data_b: str = typer.Argument(
+        None, metavar="[DATA_B]", help="Rows of a second kind, such as the captions of the images in DATA."
+    ),
     pairs: str = typer.Option(
-        ...,
+        None,
         metavar="FILE",
         help="One column: group of each row (numbers or texts; -1 or empty: alone). Two: row numbers of each pair, "
-        "counted from zero; three: a weight. A header line is skipped.",
+        "counted from zero; three: a weight. A header line is skipped. With DATA_B: row in DATA, row in DATA_B, "
+        "or nothing if row i goes with row i.",
     ),
     out: str = typer.Option(..., metavar="FOLDER", help="Folder to write the model to."),
     labels: str = typer.Option(
@@ -40,14 +48,19 @@ def fit(
     ),
     objective: str = OBJECTIVE,
     settings: list[str] = SETTINGS,
-    features: str = typer.Option("linear", metavar="NAME", help="Class of functions: linear."),
+    features: str = typer.Option("linear", metavar="NAME", help=FEATURES_HELP),
     ridge: Any = typer.Option(
         0.0,
         parser=ridge_or_auto,
         metavar="NUMBER",
         help="Ridge relative to the mean variance, for few rows; 'auto' chooses it on held-out pairs.",
     ),
-    dim: int = typer.Option(64, parser=count, metavar="INTEGER", help="Number of output columns."),
+    dim: Any = typer.Option(
+        64,
+        parser=width,
+        metavar="NUMBER",
+        help="Output columns: a number; a share such as 0.95 of all gains; or auto, as many as get a gain.",
+    ),
     weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (rows weigh by degree) or samples (equally)."),
     force: bool = FORCE,
     as_json: bool = JSON,
@@ -56,19 +69,19 @@ def fit(
 
     Example: eigenpairs fit views.npy --pairs groups.npy --dim 64 --out model/
     """
-    from eigenpairs.relation.read import read_pairs
     from eigenpairs.spectrum import spectrum
     from eigenpairs.storage import check_free, save
-    from eigenpairs.tables import read_array
 
     check_free(out, force)
-    chosen = parse_objective(objective, settings)
+    chosen, functions = parse_objective(objective, settings), parse_features(features, ridge)
     start = time.perf_counter()
-    X = read_array(data)
-    relation = read_pairs(pairs, len(X))
+    X, relation = read_rows_and_pairs(data, data_b, pairs)
+    if labels is not None and data_b is not None:
+        raise ValueError("--labels goes with one table of rows; with DATA_B see `eigenpairs search --wanted`")
     y = None if labels is None else read_labels(labels, len(X))
+    n_modes = max(dim, 256) if isinstance(dim, int) else ALL_MODES
     with progress_bar("moments") as progress:
-        spec = spectrum(X, relation, parse_features(features, ridge), max(dim, 256), weighting, progress=progress)
+        spec = spectrum(X, relation, functions, n_modes, weighting, progress=progress)
     warn_of_overfit(relation, spec)
     embedding = spec.embed(chosen, dim)
     solved = time.perf_counter() - start
@@ -77,8 +90,8 @@ def fit(
     best = embedding.optimum
     facts: dict[str, Any] = {
         "model": out,
-        "rows": len(X),
-        "columns": X.shape[1],
+        "rows": [len(side) for side in _sides(X)] if data_b else len(X),
+        "columns": [side.shape[1] for side in _sides(X)] if data_b else X.shape[1],
         "objective": repr(chosen),
         "dim": embedding.n_components,
         "rank": best.rank,
@@ -94,7 +107,8 @@ def fit(
     if as_json:
         print_json(facts)
         return
-    print(f"{len(X):,} rows x {X.shape[1]} columns, {relation!r}")
+    shapes = " and ".join(f"{len(side):,} rows x {side.shape[1]} columns" for side in _sides(X))
+    print(f"{shapes}, {relation!r}")
     ends = f"{spec.rho[0]:.3f} to {spec.rho[-1]:.3f}"
     print(f"rho    {curve(spec.rho, top=1.0)}  {ends}, {spec.n_modes} of {spec.rank} modes")
     print(f"gains  {curve(best.gains)}  {chosen!r}, rank {best.rank} of {embedding.n_components}")
@@ -102,6 +116,25 @@ def fit(
     if accuracy is not None:
         print(f"kNN    raw columns {accuracy[0]:.3f}, embedding {accuracy[1]:.3f} (k = 5, {accuracy[2]})")
     print(f"saved  {out} after {solved:.1f} s")
+
+
+def read_rows_and_pairs(data: str, data_b: str | None, pairs: str | None) -> tuple[Any, Any]:
+    """The rows (an array, or `Towers` for two files) and their relation."""
+    from eigenpairs.features import Towers
+    from eigenpairs.relation.read import read_pairs, read_pairs_between
+    from eigenpairs.tables import read_array
+
+    X = read_array(data)
+    if data_b is not None:
+        towers = Towers(X, read_array(data_b, "DATA_B"))
+        return towers, towers.pairs(None if pairs is None else read_pairs_between(pairs, towers.lengths))
+    if pairs is None:
+        raise ValueError("--pairs is missing; only with DATA_B, where row i goes with row i, can it be left out")
+    return X, read_pairs(pairs, len(X))
+
+
+def _sides(X: Any) -> tuple[Any, ...]:
+    return getattr(X, "sides", (X,))
 
 
 def read_labels(path: str, n_samples: int) -> np.ndarray:
@@ -133,7 +166,7 @@ def warn_of_overfit(relation: Any, spec: Any) -> None:
     """Say so when there are too few independent groups of partners for the columns."""
     sources = int(relation.components.max()) + 1
     independent = sources if sources > 1 else int(np.count_nonzero(relation.degrees))
-    if spec.ridge == 0 and independent < 2 * spec.rank:
+    if np.max(spec.ridge) == 0 and independent < 2 * spec.rank:
         warnings.warn(
             f"{independent} independent groups of partners for {spec.rank} directions: rho is partly fitted to noise; "
             "try --ridge auto, or compare with Spectrum.heldout",

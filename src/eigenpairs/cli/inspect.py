@@ -36,7 +36,10 @@ def inspect(
     if as_json:
         print_json({"card": card, "objectives": rows})
         return
-    print(f"{card['kind']} of {card['n_samples']:,} rows, {_called(card['features'])}, weighting {card['weighting']}")
+    features = card["features"] if isinstance(card["features"], list) else [card["features"]]
+    kind = card["kind"] if len(features) == 1 else f"{card['kind']} of two towers"
+    called = " and ".join(_called(entry) for entry in features)
+    print(f"{kind}, {card['n_samples']:,} rows, {called}, weighting {card['weighting']}")
     if "objective" in card:
         best = card["optimum"]
         print(
@@ -49,7 +52,7 @@ def inspect(
             row["objective"],
             number(row["loss"]),
             str(row["rank"]),
-            "yes" if row["exact"] else "bound",
+            "yes" if row["exact"] else "bound" if np.isfinite(row["lower_bound"]) else "no",
             curve(row["gains"], 24),
         ]
         for row in rows
@@ -65,6 +68,12 @@ def _called(entry: dict[str, Any]) -> str:
     return f"{entry['class']}({params})"
 
 
+def _changed(objective: Objective) -> dict[str, Any]:
+    """The parameters that differ from their defaults."""
+    default = type(objective)().get_params()
+    return {name: value for name, value in objective.get_params().items() if value != default[name]}
+
+
 def compare_on_spectrum(rho: np.ndarray, width: int, own: Objective | None = None) -> list[dict[str, Any]]:
     """The model's own objective, then every objective with default parameters, on one spectrum."""
     from eigenpairs.objective import OBJECTIVES
@@ -75,7 +84,7 @@ def compare_on_spectrum(rho: np.ndarray, width: int, own: Objective | None = Non
     found = [(objective, objective.optimum(rho, width)) for objective in objectives]
     return [
         {
-            "objective": _called({"class": type(objective).__name__, "params": objective.get_params()}),
+            "objective": _called({"class": type(objective).__name__, "params": _changed(objective)}),
             "loss": best.loss,
             "rank": best.rank,
             "exact": best.exact,

@@ -9,15 +9,15 @@ from typing import Any
 
 import typer
 
-from eigenpairs.features import Features, Linear
+from eigenpairs.features import Features, Kernel, Linear
 from eigenpairs.objective import OBJECTIVES, Objective
 from eigenpairs.spectrum.accumulate import Progress
 
 
 def kebab(name: str) -> str:
     """BarlowTwins -> barlow-twins, VICReg -> vicreg: how an objective is called on the command line."""
-    if name == "VICReg":
-        return "vicreg"
+    if name in ("VICReg", "SimCLR"):
+        return name.lower()
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
 
 
@@ -30,7 +30,11 @@ def _parameters() -> str:
 JSON = typer.Option(False, "--json", help="Print one JSON object instead of text.")
 FORCE = typer.Option(False, "--force", help="Overwrite what exists.")
 OBJECTIVE = typer.Option(
-    "vicreg", "--objective", metavar="NAME", help="One of: vicreg, barlow-twins, spectral-contrastive, whitening."
+    "vicreg", "--objective", metavar="NAME", help=f"One of: {', '.join(kebab(kind) for kind in OBJECTIVES)}."
+)
+FEATURES_HELP = (
+    "Class of functions: linear, or kernel, with its parameters after a colon, for instance "
+    "kernel:n_landmarks=500,kernel=laplacian."
 )
 SETTINGS = typer.Option(
     [], "--set", metavar="NAME=VALUE", help=f"A parameter of the objective; may be repeated. {_parameters()}"
@@ -48,6 +52,21 @@ def count(text: str) -> int:
     return value
 
 
+def width(text: str | int) -> int | float | str:
+    """A whole number (as the default is already), a share between 0 and 1, or the word auto."""
+    if isinstance(text, int) or text == "auto":
+        return text
+    try:
+        share = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a whole number, nor a share such as 0.95, nor auto") from None
+    if 0 < share < 1:
+        return share
+    if not share.is_integer():
+        raise typer.BadParameter(f"{text!r} is not an integer, and no share between 0 and 1")
+    return count(text.removesuffix(".0"))
+
+
 def real(text: str) -> float:
     """A number."""
     try:
@@ -62,21 +81,35 @@ def parse_objective(name: str, settings: list[str]) -> Objective:
     if name not in known:
         raise ValueError(f"--objective: {name!r} is unknown; choose from {', '.join(sorted(known))}")
     kind = known[name]
-    types = kind.parameter_types()
+    return kind(**parse_settings("--set", settings, name, kind.parameter_types()))
+
+
+def parse_settings(option: str, settings: list[str], owner: str, types: dict[str, str]) -> dict[str, Any]:
+    """``NAME=VALUE`` texts as parameters of `owner`, whose parameters have these types."""
     params: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key not in types:
             allowed = ", ".join(types) or "none"
-            raise ValueError(f"--set: {setting!r} is not NAME=VALUE with a parameter of {name} (it has: {allowed})")
-        if "float" in types[key]:
+            raise ValueError(f"{option}: {setting!r} is not NAME=VALUE with a parameter of {owner} (it has: {allowed})")
+        kinds = types[key]
+        if "int" in kinds and text.isdigit():
+            params[key] = int(text)
+        elif "float" in kinds and "str" not in kinds:
             try:
                 params[key] = float(text)
             except ValueError:
-                raise ValueError(f"--set: {key}={text!r} is not a number") from None
+                raise ValueError(f"{option}: {key}={text!r} is not a number") from None
         else:
-            params[key] = text
-    return kind(**params)
+            params[key] = _number_or_text(text) if "float" in kinds else text
+    return params
+
+
+def _number_or_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def ridge_or_auto(text: str) -> float | str:
@@ -84,11 +117,15 @@ def ridge_or_auto(text: str) -> float | str:
     return text if text == "auto" else real(text)
 
 
-def parse_features(name: str, ridge: float | str) -> Features:
-    """The class of functions called `name`."""
-    if name != "linear":
-        raise ValueError(f"--features: {name!r} is unknown; choose from linear")
-    return Linear(ridge=ridge)
+def parse_features(text: str, ridge: float | str) -> Features:
+    """The class of functions called ``NAME`` or ``NAME:PARAMETER=VALUE,...``."""
+    name, _, rest = text.partition(":")
+    known: dict[str, type[Features]] = {"linear": Linear, "kernel": Kernel}
+    if name not in known:
+        raise ValueError(f"--features: {name!r} is unknown; choose from {', '.join(known)}")
+    types = known[name].parameter_types()
+    params = parse_settings("--features", [part for part in rest.split(",") if part], name, types)
+    return known[name](**{"ridge": ridge} | params)
 
 
 @contextmanager

@@ -15,6 +15,9 @@ def transform(
     model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit` or ep.save."),
     data: str = typer.Argument(metavar="DATA", help="Rows with the columns the model was fitted on."),
     out: str = typer.Option(..., metavar="FILE", help="File to write: .npy, .npz, .csv or .parquet."),
+    tower: int = typer.Option(
+        None, metavar="INTEGER", help="For a model of two towers: 0 if DATA is like the first table, 1 if the second."
+    ),
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
@@ -28,7 +31,8 @@ def transform(
 
     known_suffix(out, "--out")
     check_target(out, force)
-    Z = load(model).transform(read_array(data))
+    held = load(model)
+    Z = held.transform(read_array(data)) if tower is None else held.transform(read_array(data), tower=tower)
     spoilt = int(np.count_nonzero(~np.isfinite(Z).all(axis=1)))
     if spoilt:
         warnings.warn(f"{spoilt} row(s) of {data} hold NaN or inf, and so do their embeddings", stacklevel=2)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from eigenpairs._arrays import to_numpy
 from eigenpairs._parameters import Parameters
@@ -36,6 +37,9 @@ class FeatureMap(ABC):
     n_inputs: int
     n_columns: int
 
+    takes_sparse: bool = False
+    """Whether Phi(x) = x, so that rows of a sparse matrix need not be filled."""
+
     @abstractmethod
     def __call__(self, chunk: np.ndarray) -> np.ndarray:
         """Phi of the rows `chunk` (n, n_inputs) as a real array (n, n_columns)."""
@@ -45,8 +49,10 @@ class FeatureMap(ABC):
         """The arrays that `Features.restored` needs to rebuild this map."""
 
 
-def read_rows(X: Any, rows: np.ndarray) -> np.ndarray:
-    """Rows of an array, memmap or tensor as numpy; consecutive rows by a slice, which needs no copy."""
+def read_rows(X: Any, rows: np.ndarray) -> Any:
+    """Rows of an array, memmap or tensor as numpy, of a sparse matrix as csr_array; consecutive ones by a slice."""
     if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
-        return to_numpy(X[int(rows[0]) : int(rows[-1]) + 1])
-    return to_numpy(X[rows])
+        found = X[int(rows[0]) : int(rows[-1]) + 1]  # needs no copy
+    else:
+        found = X[rows]
+    return found if sp.issparse(found) else to_numpy(found)

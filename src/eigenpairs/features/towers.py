@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eigenpairs._validate import table
+import numpy as np
+
+from eigenpairs._validate import a_relation, table
+from eigenpairs.relation import Relation
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +20,7 @@ class Towers:
 
     Parameters
     ----------
-    X_a, X_b : (n_a, D_a), (n_b, D_b) arrays, memmaps or tensors
+    X_a, X_b : (n_a, D_a), (n_b, D_b) arrays, memmaps, tensors, DataFrames or scipy sparse matrices
 
     Examples
     --------
@@ -31,8 +34,8 @@ class Towers:
     X_b: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "X_a", table(self.X_a, "X_a"))
-        object.__setattr__(self, "X_b", table(self.X_b, "X_b"))
+        object.__setattr__(self, "X_a", table(self.X_a, "X_a", sparse=True))
+        object.__setattr__(self, "X_b", table(self.X_b, "X_b", sparse=True))
 
     @property
     def sides(self) -> tuple[Any, Any]:
@@ -43,6 +46,27 @@ class Towers:
     def lengths(self) -> tuple[int, int]:
         """(n_a, n_b)."""
         return self.X_a.shape[0], self.X_b.shape[0]
+
+    def pairs(self, relation: Relation | None = None) -> Relation:
+        """`relation` if it fits these rows; None stands for row i with row i.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ.
+        """
+        n_a, n_b = self.lengths
+        if relation is None:
+            if n_a != n_b:
+                raise ValueError(
+                    f"the towers have {n_a} and {n_b} rows, so row i cannot pair with row i; "
+                    "give relation=ep.Relation.between(i, j, shape=(n_a, n_b))"
+                )
+            return Relation.between(np.arange(n_a), np.arange(n_a), shape=(n_a, n_b))
+        if a_relation(relation).n_samples != n_a + n_b or relation.towers not in (None, (n_a, n_b)):
+            given = relation.towers or relation.n_samples
+            raise ValueError(f"the towers have {n_a} and {n_b} rows and relation {given}; give one row per sample")
+        return relation
 
     def __len__(self) -> int:
         return sum(self.lengths)

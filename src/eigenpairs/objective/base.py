@@ -26,6 +26,9 @@ class Objective(Parameters, ABC):
     centred: bool = True
     """False for a loss whose optimum spends one column on the constant."""
 
+    scale_free: bool = False
+    """Whether the loss is the same for z and 2 z."""
+
     def loss(self, Z: Array, G: Any, per_view: bool = False) -> Array:
         """The loss of rows Z under the relation G, a scalar of Z's kind (differentiable in torch).
 

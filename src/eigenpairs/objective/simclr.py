@@ -67,6 +67,11 @@ class SimCLR(Objective):
         real_number(self.temperature, "temperature", 0.0, above=True)
         one_of(self.critic, "critic", CRITICS)
 
+    @property
+    def scale_free(self) -> bool:  # type: ignore[override]
+        """Cosines do not see the scale."""
+        return self.critic == "cosine"
+
     # ------------------------------------------------------------------ on rows
 
     def terms(self, Z: Array, G: Any, per_view: bool = False) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from eigenpairs._arrays import Array, like, namespace
-from eigenpairs.relation.term import Pairs, Term
+from eigenpairs.relation.term import Pairs, Term, draw
 
 
 class Edges(Term):
@@ -32,6 +32,24 @@ class Edges(Term):
         upper = sp.coo_array(sp.triu(G))
         upper.sum_duplicates()
         return cls(upper.row.astype(np.int64), upper.col.astype(np.int64), upper.data, G.shape[0])
+
+    @classmethod
+    def merged(cls, i: np.ndarray, j: np.ndarray, weight: np.ndarray, n_samples: int) -> Edges:
+        """The pairs (i, j) in any order and direction, as often as they occur: weights of the same pair add.
+
+        Raises
+        ------
+        ValueError
+            If the weights sum to infinity.
+        """
+        pairs = sp.coo_array((weight, (np.minimum(i, j), np.maximum(i, j))), (n_samples, n_samples))
+        pairs.sum_duplicates()
+        with np.errstate(over="ignore"):
+            total = 2 * pairs.data.sum()
+        if not np.isfinite(total):
+            raise ValueError("weight: the weights sum to infinity; scale them down, only their ratios matter")
+        kept = pairs.data > 0
+        return cls(pairs.row[kept].astype(np.int64), pairs.col[kept].astype(np.int64), pairs.data[kept], n_samples)
 
     @cached_property
     def _matrix(self) -> sp.csr_array:
@@ -91,9 +109,13 @@ class Edges(Term):
     def take(self, rows: np.ndarray) -> Edges:
         return Edges.from_sparse(self._matrix[rows][:, rows])
 
+    def weighted(self, w: np.ndarray) -> Edges:
+        weight = self.weight * w[self.i] * w[self.j]
+        kept = weight > 0
+        return Edges(self.i[kept], self.j[kept], weight[kept], self.n_samples)
+
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        mass = np.cumsum(np.where(self.i == self.j, 1.0, 2.0) * self.weight)
-        edge = np.searchsorted(mass, rng.random(n) * mass[-1], side="right")
+        edge = draw(np.cumsum(np.where(self.i == self.j, 1.0, 2.0) * self.weight), rng, n)
         pairs = np.stack([self.i[edge], self.j[edge]], axis=1)
         flip = rng.random(n) < 0.5
         pairs[flip] = pairs[flip, ::-1]

@@ -55,3 +55,28 @@ def read_pairs(path: str | os.PathLike, n_samples: int) -> Relation:
         )
     except (ValueError, TypeError) as error:
         raise ValueError(f"PAIRS {path}: {error}") from None
+
+
+def read_pairs_between(path: str | os.PathLike, shape: tuple[int, int]) -> Relation:
+    """The relation between two towers in a file: row of the first, row of the second, and a weight if there is one.
+
+    Parameters
+    ----------
+    path : file
+    shape : (n_a, n_b) rows of the two towers
+
+    Raises
+    ------
+    ValueError
+        If the file has another shape, or a row number is out of range.
+    """
+    columns = read_columns(path, "PAIRS")
+    try:
+        if len(columns) not in (2, 3):
+            raise ValueError(
+                f"it has {len(columns)} column(s); between two tables give two (row of each, from zero), or three "
+                "(a weight as well)"
+            )
+        return Relation.between(columns[0], columns[1], columns[2] if len(columns) == 3 else None, shape)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"PAIRS {path}: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,21 +14,39 @@ from eigenpairs._arrays import Array, like
 
 @dataclass(frozen=True)
 class Cliques:
-    """Groups of one size in which every pair has one weight.
+    """Groups of one size in which every pair has one weight, or that weight times the masses of its two members.
 
     rows : (n, m) int64, column k lists the n members of group k
-    weight : float, G_ij of two members
-    self_pairs : whether G_ii has that weight as well
+    weight : float, G_ij of two members of mass 1
+    self_pairs : whether G_ii follows the same rule, or is 0
+    mass : (n, m) positive float64, mass of each member; None if every mass is 1
     """
 
     rows: np.ndarray
     weight: float
     self_pairs: bool
+    mass: np.ndarray | None = None
 
     @property
     def degree(self) -> float:
-        """The degree of every member."""
+        """The degree of every member if all masses are 1."""
         return self.weight * (self.rows.shape[0] - (not self.self_pairs))
+
+    @property
+    def masses(self) -> np.ndarray:
+        """(n, m) mass of every member, also if it is 1."""
+        return np.ones(self.rows.shape) if self.mass is None else self.mass
+
+    @property
+    def degrees(self) -> np.ndarray:
+        """(n, m) degree of every member, whatever the masses."""
+        mass = self.masses
+        return self.weight * mass * (mass.sum(axis=0) - (0.0 if self.self_pairs else mass))
+
+    def take(self, groups: np.ndarray) -> Cliques:
+        """Some of the groups, by a mask or by their columns."""
+        mass = None if self.mass is None else self.mass[:, groups]
+        return replace(self, rows=self.rows[:, groups], mass=mass)
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,11 @@ class Pairs:
     i: np.ndarray
     j: np.ndarray
     weight: np.ndarray
+
+
+def draw(upto: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:
+    """(n,) positions drawn in proportion to the increments of the cumulative sum `upto`."""
+    return np.searchsorted(upto, rng.random(n) * upto[-1], side="right")
 
 
 class Term(ABC):
@@ -73,6 +96,10 @@ class Term(ABC):
     @abstractmethod
     def take(self, rows: np.ndarray) -> Term:
         """The submatrix G[rows][:, rows] as a term."""
+
+    @abstractmethod
+    def weighted(self, w: np.ndarray) -> Term:
+        """The term w_i G_ij w_j, for w (n_samples,) finite and non-negative."""
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:

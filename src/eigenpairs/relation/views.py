@@ -56,6 +56,9 @@ class Views(Term):
     def take(self, rows: np.ndarray) -> Term:
         return self._as_groups().take(rows)
 
+    def weighted(self, w: np.ndarray) -> Groups:
+        return self._as_groups().weighted(w)
+
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         source = rng.integers(self.n_sources, size=n)
         first = rng.integers(self.n_views, size=n)

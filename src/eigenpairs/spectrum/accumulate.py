@@ -122,7 +122,8 @@ def _add_weighted_cliques(sums: PairSums, reader: Reader, scale: float, block: C
     Degrees are not in proportion to mass where a row is not its own partner, so the second moment is a product of
     its own.
     """
-    mass, total, degree = block.mass, np.sum(block.mass, axis=0), scale * block.degree
+    mass, degree = block.masses, scale * block.degrees
+    total = mass.sum(axis=0)
     rows = _read_members(reader, block)
     first = np.einsum("mg,mgd->d", degree, rows)
     second = _gram_of_members(reader, np.sqrt(degree)[..., None] * rows)
@@ -134,7 +135,7 @@ def _add_weighted_cliques(sums: PairSums, reader: Reader, scale: float, block: C
 
 def _add_large_weighted_clique(sums: PairSums, reader: Reader, scale: float, block: Cliques, max_rows: int) -> None:
     """Two passes, as for a large clique without masses."""
-    rows, mass, degree = block.rows[:, 0], block.mass[:, 0], scale * block.degree[:, 0]
+    rows, mass, degree = block.rows[:, 0], block.masses[:, 0], scale * block.degrees[:, 0]
     parts = [slice(start, start + max_rows) for start in range(0, len(rows), max_rows)]
     mean, first = np.zeros_like(sums.first), np.zeros_like(sums.first)
     second, within = np.zeros_like(sums.second), np.zeros_like(sums.second)

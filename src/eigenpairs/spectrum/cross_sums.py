@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from eigenpairs._validate import table
 from eigenpairs.features import FeatureMap, Towers
 from eigenpairs.relation import Relation
 from eigenpairs.relation.term import Cliques, Pairs
 from eigenpairs.spectrum.accumulate import Progress, by_fold
-from eigenpairs.spectrum.reader import Reader, rows_of_a_chunk
+from eigenpairs.spectrum.reader import Reader
+from eigenpairs.spectrum.sparse_reader import SparseReader
 
 
 @dataclass
@@ -90,8 +93,9 @@ def cross_sums(
         If a pair lies inside one tower.
     """
     n_a = towers.lengths[0]
-    max_rows = min(rows_of_a_chunk(feature_map) for feature_map in maps)
-    readers = [Reader(X, part, device, name) for X, part, name in zip(towers.sides, maps, ("X_a", "X_b"), strict=True)]
+    parts = zip(towers.sides, maps, ("X_a", "X_b"), strict=True)
+    readers = [_reader(X, feature_map, device, name) for X, feature_map, name in parts]
+    max_rows = min(reader.max_rows for reader in readers)
     connected = relation.degrees > 0
     shift = (
         readers[0].choose_shift(np.flatnonzero(connected[:n_a])[:max_rows]),
@@ -108,13 +112,18 @@ def cross_sums(
     return found
 
 
+def _reader(X: Any, feature_map: FeatureMap, device: str | None, name: str) -> Reader | SparseReader:
+    X = table(X, name, sparse=feature_map.takes_sparse)
+    return SparseReader(X, device, name) if sp.issparse(X) else Reader(X, feature_map, device, name)
+
+
 def _crossing(block: Cliques | Pairs, n_a: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs of a block as rows of the first tower, rows of the second, and weights."""
     if isinstance(block, Pairs):
         i, j, weight = block.i, block.j, block.weight
     elif len(block.rows) == 2 and not block.self_pairs:
         i, j = np.sort(block.rows, axis=0)
-        weight = np.full(len(i), block.weight)
+        weight = block.weight * block.masses.prod(axis=0)
     else:
         i = j = block.rows[0]
     inside = (i >= n_a) | (j < n_a)
@@ -128,20 +137,21 @@ def _crossing(block: Cliques | Pairs, n_a: int) -> tuple[np.ndarray, np.ndarray,
 
 
 def _add_block(
-    sums: CrossSums, readers: Sequence[Reader], i: np.ndarray, j: np.ndarray, weight: np.ndarray, scale: float
+    sums: CrossSums,
+    readers: Sequence[Reader | SparseReader],
+    i: np.ndarray,
+    j: np.ndarray,
+    weight: np.ndarray,
+    scale: float,
 ) -> None:
     """Each row of a block is read once, however many partners it has."""
     rows_a, at_a = np.unique(i, return_inverse=True)
     rows_b, at_b = np.unique(j, return_inverse=True)
     W = sp.csr_array((scale * weight, (at_a, at_b)), (len(rows_a), len(rows_b)))
     sides = [reader.read(rows) for reader, rows in zip(readers, (rows_a, rows_b), strict=True)]
-    sums.cross += readers[0].gram(sides[0], W @ sides[1])
+    readers[0].add_product(sums.cross, sides[0], W @ sides[1])
     sums.weight += float(W.sum())
     for at, (rows, degrees) in enumerate(((rows_a, W.sum(axis=1)), (rows_b, W.sum(axis=0)))):
         sums.first[at] += degrees @ sides[at]
-        if np.ptp(degrees) == 0:
-            second = degrees[0] * readers[at].gram(sides[at])
-        else:
-            second = readers[at].gram(np.sqrt(degrees)[:, None] * sides[at])
-        readers[at].check(second, rows)
-        sums.second[at] += second
+        readers[at].add_second(sums.second[at], sides[at], degrees)
+        readers[at].check(sums.second[at], rows)

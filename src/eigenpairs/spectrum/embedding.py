@@ -9,8 +9,12 @@ import numpy as np
 
 from eigenpairs._arrays import namespace
 from eigenpairs._html import card
-from eigenpairs._validate import whole_number
+from eigenpairs._validate import a_relation, one_of, whole_number
+from eigenpairs.features import Towers
 from eigenpairs.objective import Objective, Optimum
+from eigenpairs.objective.optimum import padded
+from eigenpairs.relation import Relation
+from eigenpairs.spectrum.refine import minimise_on_rows
 from eigenpairs.spectrum.retrieval import Matches, best_matches, of_length_one, scores
 
 if TYPE_CHECKING:
@@ -53,6 +57,61 @@ class Embedding:
         column = namespace(Z).zeros_like(Z[:1, :])
         column[:, 0] = np.sqrt(self.optimum.constant)
         return Z + column
+
+    def refined(
+        self,
+        relation: Relation | None = None,
+        X: Any = None,
+        over: str = "gains",
+        n_pairs: int = 1024,
+        max_iter: int = 100,
+        tol: float = 1e-5,
+        random_state: int = 0,
+    ) -> Embedding:
+        """The numeric optimum of the loss on pairs drawn from a relation, found from this embedding on.
+
+        For objectives whose closed form is a reference (`SimCLR`): Riemannian conjugate gradients on the actual loss.
+        Needs torch.
+
+        Parameters
+        ----------
+        relation : Relation
+            Pairs to draw from; for `Towers` row i with row i by default.
+        X : rows, `Towers`, or None for the fitted rows
+        over : "gains" or "map", default "gains"
+            Change the gains of the modes alone (K numbers, which few pairs can decide), or the whole map.
+        n_pairs : int, default 1024
+            Pairs drawn at random; InfoNCE depends on how many there are.
+        max_iter, tol : int, float
+            Largest number of steps; relative size of the gradient at which to stop.
+        random_state : int, default 0
+
+        Returns
+        -------
+        Embedding
+            Its `optimum.loss` is the loss on those pairs, its `optimum.note` says how far the descent came.
+        """
+        one_of(over, "over", ("gains", "map"))
+        whole_number(n_pairs, "n_pairs", 2)
+        if not self.objective.centred:
+            raise ValueError(f"{self.objective!r} does not centre; its closed form is exact and needs no refining")
+        X = self.spectrum.fitted if X is None else X
+        relation = X.pairs(relation) if isinstance(X, Towers) else a_relation(relation)
+        pairs = relation.sample(random_state, n_pairs)
+        drawn = Relation.from_views(n_pairs, 2)
+        if isinstance(X, Towers):
+            pairs = np.sort(pairs, axis=1)  # the first tower's row first
+            drawn = Relation.between(np.arange(n_pairs), np.arange(n_pairs))
+        phi = np.asarray(self.spectrum.transform(X), dtype=np.float64)[pairs.T.ravel(), : len(self.map)]
+        found, first = minimise_on_rows(self.objective, phi, drawn, self.map, over, max_iter, tol)
+        outcome = "converged" if found.converged else "not converged: more max_iter or a larger tol would tell"
+        note = (
+            f"numeric: {found.steps} steps on {n_pairs} pairs, {outcome}; loss there {found.value:.6g}, "
+            f"{first:.6g} before"
+        )
+        gains = padded(np.sum(found.point**2, axis=1), self.n_components)[: self.n_components]
+        best = Optimum(gains, found.value, False, np.nan, note, constant=self.optimum.constant)
+        return Embedding(self.spectrum, self.objective, best, found.point)
 
     def similarity(self, X_a: Any, X_b: Any, towers: tuple[int, int] | None = None) -> np.ndarray:
         """(n_a, n_b) how well each row of X_a goes with each row of X_b, by the objective's own critic.

@@ -1,4 +1,4 @@
-"""The lowest eigenpairs of a dense symmetric matrix."""
+"""Dense decompositions by LAPACK's fastest driver, and by its most robust one where that gives up."""
 
 from __future__ import annotations
 
@@ -18,3 +18,15 @@ def lowest(matrix: np.ndarray, m: int) -> tuple[np.ndarray, np.ndarray]:
     except np.linalg.LinAlgError:
         values, vectors = scipy.linalg.eigh(matrix, driver="evd")
     return values[:m], vectors[:, :m]
+
+
+def singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thin singular value decomposition U (n, r), values (r,) descending, V^T (r, m).
+
+    The divide-and-conquer driver gives up on some matrices with large clusters of singular values; the QR iteration
+    does not, and takes over there.
+    """
+    try:
+        return scipy.linalg.svd(matrix, full_matrices=False)
+    except np.linalg.LinAlgError:
+        return scipy.linalg.svd(matrix, full_matrices=False, lapack_driver="gesvd")

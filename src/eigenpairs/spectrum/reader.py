@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from eigenpairs._validate import finite_rows
@@ -55,6 +57,22 @@ class Reader:
             part = rows[start : start + 1024]
             finite_rows(read_rows(self.X, part), part, self.name)
         raise ValueError(f"{self.name} holds values whose squares overflow; rescale its columns")
+
+    @property
+    def max_rows(self) -> int:
+        """How many rows make one chunk."""
+        return rows_of_a_chunk(self.feature_map)
+
+    def add_second(self, total: np.ndarray, rows: np.ndarray, weight: np.ndarray) -> None:
+        """total += sum_i weight_i x_i x_i^T, in place; weights are not negative."""
+        if np.ptp(weight) == 0:
+            total += weight[0] * self.gram(rows)
+        else:
+            total += self.gram(np.sqrt(weight)[:, None] * rows)
+
+    def add_product(self, total: np.ndarray, rows: np.ndarray, others: Any) -> None:
+        """total += rows^T others, in place; `others` may be sparse."""
+        total += self.gram(rows, others)
 
     def gram(self, rows: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
         """rows^T others, by default rows^T rows."""

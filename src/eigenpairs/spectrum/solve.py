@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from eigenpairs._validate import a_relation, an_instance, one_of, real_number, table, whole_number
 from eigenpairs.features import FeatureMap, Features, Free, Linear, Towers
@@ -18,9 +19,10 @@ from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
+from eigenpairs.spectrum.sparse_sums import sparse_pair_sums
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.sums import PairSums
-from eigenpairs.spectrum.two_towers import features_of_towers, relation_of_towers, solve_towers
+from eigenpairs.spectrum.two_towers import features_of_towers, solve_towers
 
 log = logging.getLogger("eigenpairs")
 
@@ -44,8 +46,9 @@ def spectrum(
 
     Parameters
     ----------
-    X : (n_samples, n_columns) array, memmap or tensor; `Towers`; None with `Free`
-        Any real dtype. Moments are float64 and read chunk by chunk, so X may be larger than memory.
+    X : (n_samples, n_columns) array, memmap, tensor or DataFrame; `Towers`; None with `Free`
+        Any real dtype. Moments are float64 and read chunk by chunk, so X may be larger than memory. With `Linear` also
+        a scipy sparse matrix, which is never filled.
     relation : Relation
         Positive pairs among the rows of X. For `Towers`, pairs `between` them; row i with row i by default.
     features : Features, default Linear()
@@ -95,7 +98,7 @@ def spectrum(
     one_of(weighting, "weighting", WEIGHTINGS)
     if isinstance(X, Towers):
         pair = features_of_towers(features)
-        relation = _with_pairs(relation_of_towers(X, relation))
+        relation = _with_pairs(X.pairs(relation))
         if weighting != "pairs" and not relation.uniform:
             raise ValueError("weighting = 'samples' is defined for one tower; two towers know 'pairs'")
         return solve_towers(X, relation, pair, n_components, device, random_state, progress)
@@ -150,13 +153,17 @@ def _solve_columns(
 ) -> Spectrum:
     if X is None:
         raise TypeError(f"X is None, but {type(features).__name__} features need data; only Free does without")
-    X = table(X, "X")
+    X = table(X, "X", sparse=True)
     if X.shape[0] != relation.n_samples:
         raise ValueError(f"X has {X.shape[0]} rows and relation {relation.n_samples}; give one row of X per sample")
     feature_map = features.fitted(X)
+    X = table(X, "X", sparse=feature_map.takes_sparse)
     rows_of_fold = fold_of_rows(relation, seed) if features.ridge == "auto" else None
     log.info("summing moments of %d rows x %d columns", X.shape[0], feature_map.n_columns)
-    folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
+    if sp.issparse(X):
+        folds = sparse_pair_sums(X, relation, weighting, device, progress, rows_of_fold)
+    else:
+        folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
     found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
     found.fitted = X
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from eigenpairs._arrays import namespace
 from eigenpairs._html import card
-from eigenpairs._validate import a_relation, an_instance, whole_number
+from eigenpairs._validate import a_relation, an_instance, one_of, whole_number
 from eigenpairs.features import Features, Towers
 from eigenpairs.objective import Objective
 from eigenpairs.relation import Relation
@@ -118,14 +118,16 @@ class Spectrum:
         sides = [self.modes[at].apply(side, A, f"X_{'ab'[at]}") for at, side in enumerate(X.sides)]
         return namespace(sides[0]).concat(sides)
 
-    def embed(self, objective: Objective, n_components: int | None = None) -> Embedding:
+    def embed(self, objective: Objective, n_components: int | float | str | None = None) -> Embedding:
         """The optimal embedding of `objective`, ready to transform data.
 
         Parameters
         ----------
         objective : Objective
-        n_components : int, optional
-            Number K of output columns, all modes by default; reduced with a warning to the rank of the class.
+        n_components : int, float, "auto" or None
+            Number K of output columns; reduced with a warning to the rank of the class. None is all modes; "auto" as
+            many as get a gain when all are allowed; a share between 0 and 1 the fewest whose gains add up to that
+            share of the total.
 
         Raises
         ------
@@ -133,21 +135,7 @@ class Spectrum:
             If fewer modes than K were computed although the class has more.
         """
         an_instance(objective, Objective, "objective", "ep.VICReg()")
-        constants = 0 if objective.centred else 1  # a loss that does not centre spends a column on the constant
-        width = self.n_modes + constants
-        K = width if n_components is None else whole_number(n_components, "n_components", 1)
-        if self.rank + constants < K:
-            warnings.warn(
-                f"n_components = {K} exceeds the rank {self.rank} of the class "
-                f"({self._class} features of these rows); using {self.rank + constants}",
-                stacklevel=2,
-            )
-            K = self.rank + constants
-        if width < K:
-            raise ValueError(
-                f"n_components = {K} needs {K - constants} modes, this spectrum holds {self.n_modes} of {self.rank}; "
-                f"compute it with ep.spectrum(..., n_components={K - constants})"
-            )
+        K = self._width(objective, n_components)
         optimum = objective.optimum(self.rho, K)
         A = optimum.map()
         if not optimum.exact:
@@ -155,8 +143,50 @@ class Spectrum:
         if not self.faithful:
             why = "a ridge" if np.max(self.ridge) > 0 else "equal weights on samples of unequal degree"
             note = f"relative to a spectrum with {why}; the loss on the pairs themselves differs"
+            note = note if optimum.exact else f"{optimum.note}; {note}"
             optimum = replace(optimum, exact=False, lower_bound=np.nan, note=note)
         return Embedding(self, objective, optimum, A)
+
+    def _width(self, objective: Objective, n_components: int | float | str | None) -> int:
+        """Number of output columns that `n_components` asks for."""
+        constants = 0 if objective.centred else 1  # a loss that does not centre spends a column on the constant
+        width = self.n_modes + constants
+        if n_components is None:
+            return width
+        if isinstance(n_components, (str, float)):
+            return self._width_by_gains(objective, n_components, width)
+        K = whole_number(n_components, "n_components", 1)
+        if self.rank + constants < K:
+            warnings.warn(
+                f"n_components = {K} exceeds the rank {self.rank} of the class "
+                f"({self._class} features of these rows); using {self.rank + constants}",
+                stacklevel=3,
+            )
+            K = self.rank + constants
+        if width < K:
+            raise ValueError(
+                f"n_components = {K} needs {K - constants} modes, this spectrum holds {self.n_modes} of {self.rank}; "
+                f"compute it with ep.spectrum(..., n_components={K - constants})"
+            )
+        return K
+
+    def _width_by_gains(self, objective: Objective, rule: str | float, width: int) -> int:
+        full = objective.optimum(self.rho, width)
+        if isinstance(rule, str):
+            one_of(rule, "n_components", ("auto",))
+            K = full.rank
+        elif not 0 < rule < 1:
+            raise ValueError(f"n_components = {rule} is no share; give one between 0 and 1, a whole number, or 'auto'")
+        else:
+            total = np.cumsum(full.gains)
+            K = int(np.searchsorted(total, rule * total[-1])) + 1 + (full.constant > 0)
+        if full.rank == width and self.n_modes < self.rank:
+            warnings.warn(
+                f"all {self.n_modes} modes computed get a gain, and the class has {self.rank}: "
+                "more n_components in ep.spectrum may change the answer",
+                stacklevel=4,
+            )
+        return min(max(K, 1), width)
 
     def heldout(self, X: Any, relation: Relation | None = None) -> np.ndarray:
         """(n_modes,) correlation of each mode across the pairs of other rows: what rho is worth out of sample.
@@ -164,9 +194,7 @@ class Spectrum:
         A held-out value far below rho means that the class fitted the pairs' noise; use more pairs or a ridge.
         For `Towers` row i pairs with row i unless a relation `between` them says otherwise.
         """
-        if relation is None and isinstance(X, Towers):
-            relation = Relation.between(np.arange(len(X.X_a)), np.arange(len(X.X_b)))
-        a_relation(relation)
+        relation = X.pairs(relation) if isinstance(X, Towers) else a_relation(relation)
         Z = np.asarray(self.transform(X), dtype=np.float64)
         return pair_correlations(Z, relation)
 

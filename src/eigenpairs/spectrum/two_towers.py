@@ -7,13 +7,13 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 
 from eigenpairs._validate import an_instance
 from eigenpairs.features import Features, Free, Linear, Towers
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import Progress
 from eigenpairs.spectrum.cross_sums import CrossSums, cross_sums
+from eigenpairs.spectrum.lapack import singular
 from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.ridge import RIDGES, fold_of_rows, heldout_loss
 from eigenpairs.spectrum.spectrum import Spectrum
@@ -34,22 +34,6 @@ def features_of_towers(features: Any) -> FeaturePair:
         if isinstance(entry, Free):
             raise ValueError(f"features[{at}] = Free() has no columns to whiten; towers take ep.Linear() and the like")
     return pair  # type: ignore[return-value]
-
-
-def relation_of_towers(towers: Towers, relation: Relation | None) -> Relation:
-    """`relation`, or row i with row i; lengths are checked."""
-    n_a, n_b = towers.lengths
-    if relation is None:
-        if n_a != n_b:
-            raise ValueError(
-                f"the towers have {n_a} and {n_b} rows, so row i cannot pair with row i; "
-                "give relation=ep.Relation.between(i, j, shape=(n_a, n_b))"
-            )
-        return Relation.between(np.arange(n_a), np.arange(n_a), shape=(n_a, n_b))
-    if relation.n_samples != n_a + n_b or relation.towers not in (None, (n_a, n_b)):
-        given = relation.towers or relation.n_samples
-        raise ValueError(f"the towers have {n_a} and {n_b} rows and relation {given}; give one row per sample")
-    return relation
 
 
 def solve_towers(
@@ -99,7 +83,7 @@ class _Canonical:
     def solve(self, n_components: int, ridges: tuple[float, float]) -> tuple[np.ndarray, list[np.ndarray]]:
         """rho (m,) descending and the weights (D_a, m), (D_b, m) of the modes, signs fixed by the first tower."""
         basis_a, basis_b = (part.basis(ridge) for part, ridge in zip(self.whiteners, ridges, strict=True))
-        left, rho, right = scipy.linalg.svd(basis_a.T @ self.C @ basis_b, full_matrices=False)
+        left, rho, right = singular(basis_a.T @ self.C @ basis_b)
         m = min(n_components, len(rho))
         weights_a, weights_b = basis_a @ left[:, :m], basis_b @ right[:m].T
         signs = fixed_signs(weights_a, by=self.whiteners[0].scale[:, None])
