@@ -50,3 +50,23 @@ def test_same_character_other_drawer_helps_unseen_characters(datasets):
         for name, rows in (("raw", ink), ("embedding", Z))
     }
     assert score["embedding"] > score["raw"] + 0.05, score
+
+
+def test_translations_find_each_other():
+    """German captions against English ones: raw vectors .183, whitened .77, density ratio .90, with its bias .92."""
+    from eigenpairs.diagnose import recall_at_k
+
+    data = np.load(data_folder() / "multi30k_minilm.npz")
+    spec = ep.spectrum(ep.Towers(data["de_train"], data["en_train"]), features=ep.Linear(ridge=1e-3), n_components=384)
+    german, english = (data[key].astype(np.float64) for key in ("de_val", "en_val"))
+    wanted = np.arange(len(german))
+    ratio = spec.embed(ep.SimCLR(critic="density-ratio"))
+    Z = [ratio.transform(X, tower=tower) for tower, X in enumerate((german, english))]
+    cosine = np.argmax(
+        (Z[0] / np.linalg.norm(Z[0], axis=1)[:, None]) @ (Z[1] / np.linalg.norm(Z[1], axis=1)[:, None]).T, 1
+    )
+    assert np.mean(np.argmax(german @ english.T, axis=1) == wanted) == pytest.approx(0.183, abs=0.01)
+    whitened = spec.embed(ep.Whitening()).search(german, english, 1).rows
+    assert recall_at_k(whitened, wanted) == pytest.approx(0.77, abs=0.01)
+    assert np.mean(cosine == wanted) >= 0.89
+    assert recall_at_k(ratio.search(german, english, 1).rows, wanted) >= 0.92

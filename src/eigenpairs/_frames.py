@@ -28,9 +28,10 @@ def from_frame(X: Any, name: str) -> np.ndarray:
     array = np.asarray(X)  # no copy where the frame holds one block
     if array.dtype.kind in NUMBERS:
         return array
-    columns = [_numbers(X.iloc[:, k] if hasattr(X, "iloc") else X[:, k]) for k in range(X.shape[1])]
-    bad = [k for k, column in enumerate(columns) if column is None]
-    if bad:
+    found = [_numbers(X.iloc[:, k] if hasattr(X, "iloc") else X[:, k]) for k in range(X.shape[1])]
+    columns = [column for column in found if column is not None]
+    if len(columns) < len(found):
+        bad = [k for k, column in enumerate(found) if column is None]
         kinds = [f"{X.columns[k]!r} ({_dtype(X, k)})" for k in bad]
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         raise TypeError(

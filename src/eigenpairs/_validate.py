@@ -184,7 +184,7 @@ def finite_rows(chunk: np.ndarray, rows: np.ndarray, name: str) -> None:
 
 def _missing(value: Any) -> bool:
     """None, or one of the values that are not equal to themselves: NaN, NaT and pandas' NA."""
-    same = value is not None and value == value  # noqa: PLR0124
+    same = value is not None and value == value
     return not (isinstance(same, (bool, np.bool_)) and same)
 
 

@@ -186,3 +186,80 @@ def test_interrupting_is_quiet(files, capsys, monkeypatch):
     monkeypatch.setattr(sys.modules["eigenpairs.spectrum.solve"], "pair_sums", interrupted)
     code, out, err = run(capsys, *FIT)
     assert code == 130 and "interrupted; nothing was written" in err and out == ""
+
+
+class TestTwoTowers:
+    @pytest.fixture
+    def tables(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        rng = np.random.default_rng(0)
+        hidden = rng.standard_normal((80, 3))
+        A, B = (hidden @ rng.standard_normal((3, D)) + 0.2 * rng.standard_normal((80, D)) for D in (4, 5))
+        np.save("a.npy", A)
+        np.save("b.npy", B)
+        return A, B
+
+    FIT = ("fit", "a.npy", "b.npy", "--objective", "simclr", "--set", "critic=density-ratio", "--out", "model")
+
+    def test_fit_transform_search_inspect(self, tables, capsys):
+        A, B = tables
+        code, out, err = run(capsys, *self.FIT, "--dim", 4)
+        assert code == 0 and "80 rows x 4 columns and 80 rows x 5 columns" in out, err
+        emb = ep.load("model")
+        expected = ep.spectrum(ep.Towers(A, B)).embed(ep.SimCLR(critic="density-ratio"), 4)
+        np.testing.assert_allclose(emb.transform(A, tower=0), expected.transform(A, tower=0), atol=1e-9)
+        assert run(capsys, "transform", "model", "b.npy", "--tower", 1, "--out", "Z.npy")[0] == 0
+        np.testing.assert_allclose(np.load("Z.npy"), emb.transform(B, tower=1))
+        search = ("search", "model", "a.npy", "b.npy", "-k", 3, "--wanted", "same")
+        code, out, _ = run(capsys, *search, "--out", "hits.csv", "--json")
+        facts, found = json.loads(out), emb.search(A, B, 3)
+        np.testing.assert_array_equal(facts["rows"], found.rows)
+        assert code == 0 and facts["recall_at_1"] == np.mean(found.rows[:, 0] == np.arange(80))
+        table = np.loadtxt("hits.csv", delimiter=",", skiprows=1)
+        np.testing.assert_array_equal(table[:, 2].reshape(80, 3), found.rows)
+        np.testing.assert_array_equal(table[:3, 1], [1, 2, 3])
+        code, out, _ = run(capsys, "search", "model", "b.npy", "a.npy", "--towers", "1,0", "-k", 2)
+        assert code == 0 and "80 queries, 80 rows in the bank" in out
+        assert "two towers" in run(capsys, "inspect", "model")[1]
+
+    def test_pairs_between_the_tables(self, tables, capsys):
+        A, B = tables
+        np.savetxt("pairs.csv", [[0, 1, 1.0], [5, 6, 2.0], [7, 7, 1.0], [9, 8, 0.5]], delimiter=",")
+        code, *_ = run(capsys, *self.FIT, "--pairs", "pairs.csv", "--dim", 2, "--ridge", 0.1)
+        assert code == 0
+        G = ep.Relation.between([0, 5, 7, 9], [1, 6, 7, 8], [1, 2, 1, 0.5], shape=(80, 80))
+        expected = ep.spectrum(ep.Towers(A, B), G, features=ep.Linear(ridge=0.1)).rho
+        np.testing.assert_allclose(ep.load("model").spectrum.rho, expected)
+
+    @pytest.mark.parametrize("dim", ["auto", "0.9"])
+    def test_widths_by_gains(self, tables, capsys, dim):
+        A, B = tables
+        assert (
+            run(capsys, *self.FIT, "--dim", dim, "--features", "kernel:n_landmarks=10,gamma=0.1", "--ridge", 0.1)[0]
+            == 0
+        )
+        spec = ep.spectrum(ep.Towers(A, B), features=ep.Kernel(n_landmarks=10, gamma=0.1, ridge=0.1))
+        wanted = spec.embed(ep.SimCLR(critic="density-ratio"), dim if dim == "auto" else float(dim))
+        assert ep.load("model").n_components == wanted.n_components
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("fit", "a.npy", "--out", "m"), "--pairs: is missing"),
+            (("fit", "a.npy", "b.npy", "--labels", "a.npy", "--out", "m"), "--labels goes with one table"),
+            (("fit", "a.npy", "b.npy", "--out", "m", "--dim", "some"), "--dim: 'some' is not an integer"),
+            (
+                ("fit", "a.npy", "b.npy", "--out", "m", "--features", "kernel:n=3"),
+                "--features: 'n=3' is not NAME=VALUE",
+            ),
+            (("fit", "a.npy", "b.npy", "--out", "m", "--features", "deep"), "--features: 'deep' is unknown"),
+            (("transform", "model", "a.npy", "--out", "Z.npy"), "tower=0 or tower=1"),
+            (("search", "model", "a.npy", "b.npy", "-k", "500"), "k = 500 is more than the 80 rows"),
+            (("search", "model", "a.npy", "b.npy", "--towers", "2"), "--towers: '2' is not a pair"),
+            (("search", "model", "a.npy", "b.npy", "--wanted", "nowhere.csv"), "nowhere.csv does not exist"),
+        ],
+    )
+    def test_bad_input_is_one_line(self, tables, capsys, arguments, message):
+        run(capsys, *self.FIT, "--dim", 2)
+        code, _, err = run(capsys, *arguments)
+        assert code == 2 and message in err and err.count("\n") == 1, err

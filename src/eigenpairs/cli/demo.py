@@ -44,8 +44,8 @@ def demo(
     rows = list(_rows(spec, task, dim))
     second = None if task["own"] else halves(task["train"], task["test"])
     if as_json:
-        facts = {"data": task["name"], "dim": dim, "rho": spec.rho, "seconds": seconds, "rows": rows}
-        print_json(facts if second is None else facts | {"halves": second})
+        facts = {"data": task["name"], "dim": dim, "rho": spec.rho, "seconds": seconds}
+        print_json(facts | ({} if second is None else {"halves": second}) | {"rows": rows})
         return
     print(f"{task['name']}\n{len(task['X']):,} rows x {task['X'].shape[1]} columns, {task['relation']!r}")
     print(f"one spectrum, {seconds:.2f} s:  rho {curve(spec.rho, top=1.0)} {spec.rho[0]:.2f} to {spec.rho[-1]:.2f}\n")

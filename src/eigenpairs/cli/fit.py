@@ -129,7 +129,7 @@ def read_rows_and_pairs(data: str, data_b: str | None, pairs: str | None) -> tup
         towers = Towers(X, read_array(data_b, "DATA_B"))
         return towers, towers.pairs(None if pairs is None else read_pairs_between(pairs, towers.lengths))
     if pairs is None:
-        raise ValueError("--pairs is missing; only with DATA_B, where row i goes with row i, can it be left out")
+        raise ValueError("--pairs: is missing; only with DATA_B can it be left out, where row i then goes with row i")
     return X, read_pairs(pairs, len(X))
 
 

@@ -37,9 +37,9 @@ def inspect(
         print_json({"card": card, "objectives": rows})
         return
     features = card["features"] if isinstance(card["features"], list) else [card["features"]]
-    kind = card["kind"] if len(features) == 1 else f"{card['kind']} of two towers"
+    towers = "" if len(features) == 1 else " in two towers"
     called = " and ".join(_called(entry) for entry in features)
-    print(f"{kind}, {card['n_samples']:,} rows, {called}, weighting {card['weighting']}")
+    print(f"{card['kind']} of {card['n_samples']:,} rows{towers}, {called}, weighting {card['weighting']}")
     if "objective" in card:
         best = card["optimum"]
         print(

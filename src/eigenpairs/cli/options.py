@@ -59,7 +59,7 @@ def width(text: str | int) -> int | float | str:
     try:
         share = float(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a whole number, nor a share such as 0.95, nor auto") from None
+        raise typer.BadParameter(f"{text!r} is not an integer, nor a share such as 0.95, nor auto") from None
     if 0 < share < 1:
         return share
     if not share.is_integer():

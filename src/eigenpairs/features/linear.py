@@ -32,6 +32,13 @@ class Linear(Features):
     >>> import eigenpairs as ep
     >>> ep.Linear(ridge=1e-3)
     Linear(ridge=0.001)
+
+    Counts of words, of which few are nonzero:
+
+    >>> import scipy.sparse as sp
+    >>> X = sp.random_array((1000, 50), density=0.02, rng=0)
+    >>> ep.spectrum(X, ep.Relation.from_views(500, 2), ep.Linear()).transform(X).shape
+    (1000, 50)
     """
 
     ridge: float | str = 0.0

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from eigenpairs._plot import GAIN, over_modes, over_rho
+from eigenpairs._validate import correlations
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LARGEST_RHO = 1 - 1e-6
 """Where a gain diverges as rho nears 1, the gain at this value is the largest given."""
@@ -61,6 +68,27 @@ class Optimum:
         exact = bool(np.isfinite(self.lower_bound)) and loss - self.lower_bound <= 1e-9 * abs(self.lower_bound) + floor
         note = "exact: the bound is attained by the map constructed" if exact else self.note
         return replace(self, loss=loss, exact=exact, note=note)
+
+    def plot(self, rho: Any = None, ax: Axes | None = None) -> Axes:
+        """Draw the gains, with matplotlib: over the number of the mode, or over `rho` if it is given.
+
+        Parameters
+        ----------
+        rho : (m,) array, optional
+            The correlations this optimum was solved on, `Spectrum.rho`. Columns beyond m have no mode and are left out.
+        ax : matplotlib Axes, optional
+            None opens a new pyplot figure.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is not installed.
+        """
+        if rho is None:
+            return over_modes({"gains": self.gains}, GAIN, ax)
+        rho = correlations(rho)
+        count = min(len(rho), len(self.gains))
+        return over_rho(rho[:count], self.gains[:count], ax)
 
     def __repr__(self) -> str:
         bound = f", lower bound {self.lower_bound:.6g}" if np.isfinite(self.lower_bound) else ""

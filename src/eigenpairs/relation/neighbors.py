@@ -62,6 +62,7 @@ def nearest_neighbors(
 
 def on_sphere(X: np.ndarray) -> np.ndarray:
     """Rows of length 1; rows of zeros get a direction of their own, orthogonal to all others."""
+    X = X.astype(np.result_type(X.dtype, np.float32), copy=False)
     largest = np.abs(X).max(axis=1, keepdims=True)
     zero = largest == 0
     unit = X / np.where(zero, 1.0, largest)  # first to a size whose square neither overflows nor vanishes

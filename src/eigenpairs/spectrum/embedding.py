@@ -16,8 +16,12 @@ from eigenpairs.objective.optimum import padded
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.refine import minimise_on_rows
 from eigenpairs.spectrum.retrieval import Matches, best_matches, of_length_one, scores
+from eigenpairs.spectrum.to_torch import linear_layer
 
 if TYPE_CHECKING:
+    import torch
+    from matplotlib.axes import Axes
+
     from eigenpairs.spectrum.spectrum import Spectrum
 
 
@@ -177,6 +181,30 @@ class Embedding:
     def components_of(self, tower: int | None) -> np.ndarray:
         """(K, D) `components` of one of two towers."""
         return (self.spectrum.modes_of(tower).weights[:, : len(self.map)] @ self.map).T
+
+    def to_torch(self, tower: int | None = None, dtype: Any = None, device: Any = None) -> torch.nn.Linear:
+        """A ``torch.nn.Linear`` that computes what `transform` does, for linear features.
+
+        Parameters
+        ----------
+        tower : int, optional
+            Which of two towers, 0 or 1.
+        dtype : torch.dtype, default torch.float32
+            Columns whose mean is large beside their spread need torch.float64: the layer does not centre first.
+        device : str or torch.device, default "cpu"
+
+        Raises
+        ------
+        TypeError
+            If the features are not linear.
+        ModuleNotFoundError
+            If torch is not installed.
+        """
+        return linear_layer(self, tower, dtype, device)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the gain of each mode over its rho; see `Optimum.plot`."""
+        return self.optimum.plot(self.spectrum.rho, ax)
 
     def __repr__(self) -> str:
         return f"Embedding({self.objective!r}, {self.n_components} columns: {self.optimum!r})"

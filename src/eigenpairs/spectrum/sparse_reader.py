@@ -51,10 +51,7 @@ class SparseReader:
     @property
     def max_rows(self) -> int:
         """How many rows, or differences of two rows, make one block."""
-        entries = 2.0 * np.diff(self.X.indptr)  # of a difference of two rows
-        if np.mean(entries) > MOSTLY_FULL * self.X.shape[1]:
-            return _dense_rows(self.X.shape[1])
-        return max(1, int(BLOCK_PRODUCTS / max(np.mean(entries**2), 64.0)))
+        return rows_of_a_product(2 * np.diff(self.X.indptr), self.X.shape[1])
 
     def choose_shift(self, rows: np.ndarray) -> np.ndarray:
         """Zero: any other shift would fill the rows."""
@@ -95,6 +92,14 @@ class SparseReader:
         starts = np.arange(0, total.size, total.shape[1])
         at = np.repeat(starts, np.diff(product.indptr)) + product.indices
         total.reshape(-1)[at] += product.data
+
+
+def rows_of_a_product(entries: np.ndarray, n_columns: int) -> int:
+    """How many rows with about so many nonzeros (n,) to multiply at once."""
+    entries = entries.astype(np.float64)
+    if np.mean(entries) > MOSTLY_FULL * n_columns:
+        return _dense_rows(n_columns)
+    return max(1, int(BLOCK_PRODUCTS / max(np.mean(entries**2), 64.0)))
 
 
 def _dense_rows(n_columns: int) -> int:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from eigenpairs.relation import Relation
 from eigenpairs.relation.term import Cliques, Pairs
 from eigenpairs.spectrum.accumulate import Progress, by_fold
-from eigenpairs.spectrum.sparse_reader import SparseReader
+from eigenpairs.spectrum.sparse_reader import SparseReader, rows_of_a_product
 from eigenpairs.spectrum.sums import PairSums
 
 
@@ -59,8 +59,10 @@ def sparse_pair_sums(
                 _report(progress, done, relation)
         for scale, block in relation.blocks(max_rows):
             for fold, part in by_fold(block, folds):
-                add = _add_pairs if isinstance(part, Pairs) else _add_cliques
-                add(found[fold].dirichlet, reader, scale, part, max_rows)
+                if isinstance(part, Pairs):
+                    _add_pairs(found[fold].dirichlet, reader, scale, part, max_rows)
+                else:
+                    _add_cliques(found[fold].dirichlet, reader, scale, part, max_rows)
                 done += scale * _degree_of(part)
                 _report(progress, done, relation)
     return found
@@ -116,5 +118,5 @@ def _add_cliques(dirichlet: np.ndarray, reader: SparseReader, scale: float, bloc
         difference = reader.read(rows[part]) - reader.read(block.rows[0, at])
         reader.add_second(dirichlet, difference, scale * block.weight * mass_of_group[at] * m)
         moved = moved + sp.csr_array((m, (at, np.arange(len(at)))), (groups, len(at))) @ difference
-    for part in _cut(np.arange(groups), max_rows):
+    for part in _cut(np.arange(groups), rows_of_a_product(np.diff(moved.indptr), moved.shape[1])):
         reader.add_second(dirichlet, moved[part], np.full(len(part), -scale * block.weight))

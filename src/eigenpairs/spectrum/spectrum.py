@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eigenpairs._arrays import namespace
 from eigenpairs._html import card
+from eigenpairs._plot import RHO, over_modes
 from eigenpairs._validate import a_relation, an_instance, one_of, whole_number
 from eigenpairs.features import Features, Towers
 from eigenpairs.objective import Objective
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.embedding import Embedding
 from eigenpairs.spectrum.modes import ColumnModes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass
@@ -197,6 +201,32 @@ class Spectrum:
         relation = X.pairs(relation) if isinstance(X, Towers) else a_relation(relation)
         Z = np.asarray(self.transform(X), dtype=np.float64)
         return pair_correlations(Z, relation)
+
+    def plot(self, ax: Axes | None = None, heldout: Any = None) -> Axes:
+        """Draw rho over the number of the mode, with matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            None opens a new pyplot figure.
+        heldout : (n_modes,) array, optional
+            What `heldout` returned, drawn beside rho: modes whose curves part were fitted to noise.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is not installed.
+        """
+        curves = {"pairs of the fit": self.rho}
+        if heldout is not None:
+            heldout = np.asarray(heldout, dtype=np.float64)
+            if heldout.shape != self.rho.shape:
+                raise ValueError(
+                    f"heldout has shape {heldout.shape}; give one correlation per mode, shape {self.rho.shape}: "
+                    "spectrum.heldout(X, relation)"
+                )
+            curves["held-out pairs"] = heldout
+        return over_modes(curves, RHO, ax)
 
     @property
     def _class(self) -> str:

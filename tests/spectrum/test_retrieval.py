@@ -1,0 +1,107 @@
+"""Search: the k best rows by brute force, by each objective's critic."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support import rows_with_correlations
+
+import eigenpairs as ep
+from eigenpairs.spectrum.retrieval import best_matches
+
+OBJECTIVES = {
+    "cosine of the embedding": ep.VICReg(1.0, 1.0, form="least-squares"),
+    "constant left out": ep.SpectralContrastive(),
+    "density ratio": ep.SimCLR(temperature=0.3, critic="density-ratio"),
+}
+
+
+def towers(n=80, seed=0):
+    rng = np.random.default_rng(seed)
+    hidden = rng.standard_normal((n, 3))
+    return ep.Towers(*(hidden @ rng.standard_normal((3, D)) + 0.3 * rng.standard_normal((n, D)) for D in (5, 6)))
+
+
+def critic(emb, A, B, sides=(0, 1)):
+    """The scores, from the formulas."""
+    phi, psi = emb.spectrum.transform(A, tower=sides[0]), emb.spectrum.transform(B, tower=sides[1])
+    rho, gains = emb.spectrum.rho[: emb.n_components], emb.optimum.gains
+    phi, psi = phi[:, : len(rho)], psi[:, : len(rho)]
+    if isinstance(emb.objective, ep.SimCLR):
+        dots = (phi * rho / (1 - rho**2)) @ psi.T
+        bias = -0.5 * psi**2 @ (rho**2 / (1 - rho**2))
+        return emb.objective.temperature * (dots + bias)
+    z, w = phi * np.sqrt(gains[: len(rho)]), psi * np.sqrt(gains[: len(rho)])
+    return (z / np.linalg.norm(z, axis=1, keepdims=True)) @ (w / np.linalg.norm(w, axis=1, keepdims=True)).T
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
+@pytest.mark.parametrize("sides", [(0, 1), (1, 0), (0, 0)])
+def test_scores_are_the_critic_and_search_is_brute_force(objective, sides):
+    data = towers()
+    emb = ep.spectrum(data).embed(objective)
+    queries, bank = data.sides[sides[0]][:20], data.sides[sides[1]]
+    scores = emb.similarity(queries, bank, towers=sides)
+    if objective.centred:
+        np.testing.assert_allclose(scores, critic(emb, queries, bank, sides), atol=1e-8)
+    found = emb.search(queries, bank, k=7, towers=sides)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :7]
+    np.testing.assert_array_equal(found.rows, order)
+    np.testing.assert_allclose(found.scores, np.take_along_axis(scores, order, axis=1), atol=1e-10)
+
+
+def test_bias_orders_what_cosines_cannot():
+    """The density ratio prefers a bank row near the query's conditional mean, not merely in its direction."""
+    data = towers(400)
+    emb = ep.spectrum(data).embed(ep.SimCLR(critic="density-ratio"))
+    scores = emb.similarity(data.X_a, data.X_b)
+    without = emb.transform(data.X_a, tower=0) @ emb.transform(data.X_b, tower=1).T
+    wanted = np.arange(400)
+    assert (scores.argmax(1) == wanted).mean() > (without.argmax(1) == wanted).mean() + 0.1
+
+
+def test_one_tower_and_free_class():
+    X, G = rows_with_correlations([0.99, 0.98, 0.97], n_sources=30)
+    emb = ep.spectrum(X, G).embed(ep.SpectralContrastive(), 4)
+    found = emb.search(X[:30], X[30:], k=1)
+    assert (found.rows[:, 0] == np.arange(30)).mean() > 0.3
+    graph = ep.Relation.from_neighbors(X, k=5)
+    free = ep.spectrum(None, graph, features=ep.Free(), n_components=6).embed(ep.Whitening())
+    np.testing.assert_allclose(free.search(None, None, k=1).scores, 1.0, err_msg="no row is nearer than itself")
+
+
+def test_ties_go_to_the_smaller_row_number():
+    found = best_matches(np.ones((2, 3)), np.ones((50, 3)), None, 4)
+    np.testing.assert_array_equal(found.rows, [[0, 1, 2, 3]] * 2)
+
+
+def test_half_precision_rows_are_scored_in_double():
+    data = towers()
+    emb = ep.spectrum(data).embed(ep.SimCLR(critic="density-ratio"))
+    half = [X.astype(np.float16) for X in data.sides]
+    np.testing.assert_array_equal(emb.similarity(*half), emb.similarity(*(X.astype(np.float64) for X in half)))
+
+
+def test_the_same_rows_with_and_without_faiss():
+    """In a process of its own, in which faiss cannot be imported."""
+    code = (
+        "import sys; sys.modules['faiss'] = None\n"
+        "import numpy as np\nfrom eigenpairs.spectrum.retrieval import best_matches\n"
+        "q, b, c = (np.random.default_rng(s).standard_normal(n) for s, n in ((0, (40, 8)), (1, (900, 8)), (2, 900)))\n"
+        "print(best_matches(q, b, c, 9).rows.tolist())"
+    )
+    without = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    q, b, c = (np.random.default_rng(s).standard_normal(n) for s, n in ((0, (40, 8)), (1, (900, 8)), (2, 900)))
+    assert without.strip() == str(best_matches(q, b, c, 9).rows.tolist())
+
+
+def test_errors():
+    data = towers()
+    emb = ep.spectrum(data).embed(ep.Whitening())
+    with pytest.raises(ValueError, match="k = 81 is more than the 80 rows"):
+        emb.search(data.X_a, data.X_b, k=81)
+    with pytest.raises(ValueError, match="fitted on 5"):
+        emb.search(data.X_b, data.X_b)
+    with pytest.raises(ValueError, match="k = 0"):
+        emb.search(data.X_a, data.X_b, k=0)
