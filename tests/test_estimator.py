@@ -263,3 +263,13 @@ def test_too_many_components_warn():
 def test_bad_input(make, kwargs, message):
     with pytest.raises(ValueError, match=message):
         make().fit(np.random.default_rng(0).standard_normal((20, 3)), **kwargs)
+
+
+@pytest.mark.parametrize(("rule", "columns"), [("auto", 3), (0.4, 1), (0.9, 3), (2, 2)])
+@pytest.mark.parametrize("objective", [ep.VICReg(1.0, 1.0, form="least-squares"), ep.SpectralContrastive()])
+def test_width_by_gains(rule, columns, objective):
+    """Gains .9, .6, .3: the constant of a loss that does not centre is no column of the output."""
+    X, G = rows_with_correlations([0.9, 0.6, 0.3, -0.2])
+    est = ep.SpectralSSL(objective, n_components=rule).fit(X, relation=G)
+    assert est.n_components_ == est.transform(X).shape[1] == columns
+    assert len(est.get_feature_names_out()) == columns

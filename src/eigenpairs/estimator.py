@@ -16,7 +16,7 @@ from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import pair_sums
 from eigenpairs.spectrum.embedding import Embedding
 from eigenpairs.spectrum.solve import spectrum, spectrum_of_sums
-from eigenpairs.spectrum.spectrum import Spectrum, pair_correlations
+from eigenpairs.spectrum.spectrum import ALL_MODES, Spectrum, pair_correlations
 from eigenpairs.spectrum.sums import PairSums
 
 log = logging.getLogger("eigenpairs")
@@ -34,8 +34,9 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     objective : Objective, default VICReg()
     features : Features, default Linear()
         The class of functions. `Free` has no value for new rows and is refused; use `ep.spectrum` for it.
-    n_components : int, default 64
-        Output columns; reduced with a warning to the rank of the class.
+    n_components : int, float or "auto", default 64
+        Output columns; reduced with a warning to the rank of the class. "auto" is as many as get a gain, a share
+        between 0 and 1 the fewest modes whose gains add up to that share.
     positives : "neighbors" or "labels", default "neighbors"
         Which pairs to use when `fit` is given neither `relation` nor `groups`: 15 nearest neighbours in X, or rows
         of the same label y.
@@ -92,7 +93,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self,
         objective: Objective | None = None,
         features: Features | None = None,
-        n_components: int = 64,
+        n_components: int | float | str = 64,
         positives: str = "neighbors",
         random_state: int | None = None,
     ):
@@ -128,7 +129,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Finite, 0 or more; see Notes.
         """
         X, relation = self._checked(X, y, relation, groups, sample_weight, reset=True)
-        wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
+        wanted = self._modes_wanted()
         spec = spectrum(X, relation, self._features(), wanted, random_state=self.random_state or 0)
         spec.fitted = None  # an estimator does not hold on to its training data
         self._sums: PairSums | None = None
@@ -154,7 +155,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         (batch,) = pair_sums(X, feature_map, relation)
         held = batch if before is None else before + batch
         n_samples = relation.n_samples + (0 if first else self.spectrum_.n_samples)
-        wanted = max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
+        wanted = self._modes_wanted()
         spec = spectrum_of_sums([held], features, feature_map, wanted, "pairs", n_samples)
         self._sums = held
         return self._hold(self._embed(spec))
@@ -216,8 +217,16 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _embed(self, spec: Spectrum) -> Embedding:
         objective = an_instance(self.objective or VICReg(), Objective, "objective", "ep.VICReg()")
+        if isinstance(self.n_components, (str, float)):
+            return spec.embed(objective, self.n_components)
         # The constant column of an objective that does not centre is not passed on, so it comes on top.
         return spec.embed(objective, self.n_components + (0 if objective.centred else 1))
+
+    def _modes_wanted(self) -> int:
+        """A width by gains has to see them all."""
+        if isinstance(self.n_components, (str, float)):
+            return ALL_MODES
+        return max(whole_number(self.n_components, "n_components", 1), MODES_KEPT)
 
     def _hold(self, embedding: Embedding, feature_names: list[str] | None = None) -> SpectralSSL:
         self.embedding_, self.spectrum_, self.optimum_ = embedding, embedding.spectrum, embedding.optimum

@@ -164,10 +164,10 @@ def _dump(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     tensors = {"rho": spec.rho} | ({} if spec.values is None else {"values": spec.values})
-    several = isinstance(spec.features, tuple)
+    features = spec.features
     card: dict[str, Any] = {
         "kind": "Spectrum",
-        "features": [_named(part) for part in spec.features] if several else _named(spec.features),
+        "features": [_named(part) for part in features] if isinstance(features, tuple) else _named(features),
         "weighting": spec.weighting,
         "n_samples": spec.n_samples,
         "rank": spec.rank,
@@ -177,7 +177,7 @@ def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray
     }
     if spec.modes:
         inputs = [modes.feature_map.n_inputs for modes in spec.modes]
-        card["n_inputs"] = inputs if several else inputs[0]
+        card["n_inputs"] = inputs if len(inputs) > 1 else inputs[0]
     for tower, modes in enumerate(spec.modes):
         own = {"mean": modes.mean, "weights": modes.weights}
         own |= {f"features.{name}": value for name, value in modes.feature_map.state().items()}

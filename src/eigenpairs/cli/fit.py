@@ -23,9 +23,6 @@ from eigenpairs.cli.options import (
 )
 from eigenpairs.cli.output import curve, number, print_json
 
-ALL_MODES = 2**31
-"""More than any class has: what "auto" and shares need to see."""
-
 
 def fit(
     data: str = typer.Argument(
@@ -70,6 +67,7 @@ def fit(
     Example: eigenpairs fit views.npy --pairs groups.npy --dim 64 --out model/
     """
     from eigenpairs.spectrum import spectrum
+    from eigenpairs.spectrum.spectrum import ALL_MODES
     from eigenpairs.storage import check_free, save
 
     check_free(out, force)

@@ -14,8 +14,13 @@ CHUNK_BYTES = 2**24
 
 
 def rows_of_a_chunk(feature_map: FeatureMap) -> int:
-    """How many rows of float64 columns make one chunk."""
-    return max(64, CHUNK_BYTES // (8 * feature_map.n_columns))
+    """How many rows of float64 columns make one chunk.
+
+    Each chunk is followed by the addition of columns^2 numbers; with thousands of columns its rows have to be many for
+    the products to be what costs.
+    """
+    D = feature_map.n_columns
+    return max(64, CHUNK_BYTES // (8 * D), D // 2 if D > 2048 else 0)
 
 
 class Reader:
@@ -37,7 +42,8 @@ class Reader:
         """The mean of these rows; where they are all equal, their value itself, so that a constant is exactly 0."""
         if len(rows):
             columns = self._columns(rows).astype(np.float64)
-            finite_rows(columns, rows, self.name)
+            if not np.isfinite(np.sum(columns)):
+                finite_rows(read_rows(self.X, rows), rows, self.name)
             constant = columns.min(axis=0) == columns.max(axis=0)
             self.shift = np.where(constant, columns[0], columns.mean(axis=0))
         return self.shift

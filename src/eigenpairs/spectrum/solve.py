@@ -102,13 +102,13 @@ def spectrum(
         if weighting != "pairs" and not relation.uniform:
             raise ValueError("weighting = 'samples' is defined for one tower; two towers know 'pairs'")
         return solve_towers(X, relation, pair, n_components, device, random_state, progress)
-    features = an_instance(features or Linear(), Features, "features", "ep.Linear()")
+    chosen: Features = an_instance(features or Linear(), Features, "features", "ep.Linear()")
     relation = _with_pairs(a_relation(relation))
-    if isinstance(features, Free):
+    if isinstance(chosen, Free):
         tol = real_number(tol, "tol", 0.0, above=True)
-        found = _solve_free(X, relation, features, n_components, weighting, tol, random_state, solver)
+        found = _solve_free(X, relation, chosen, n_components, weighting, tol, random_state, solver)
     else:
-        found = _solve_columns(X, relation, features, n_components, weighting, device, random_state, progress)
+        found = _solve_columns(X, relation, chosen, n_components, weighting, device, random_state, progress)
     found.faithful = found.faithful and (weighting == "pairs" or relation.uniform)
     return found
 

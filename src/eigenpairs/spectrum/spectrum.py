@@ -21,6 +21,9 @@ from eigenpairs.spectrum.modes import ColumnModes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ALL_MODES = 2**31
+"""More than any class has: widths chosen by the gains have to see them all."""
+
 
 @dataclass
 class Spectrum:

@@ -9,6 +9,9 @@ import scipy.linalg
 
 EPS = float(np.finfo(np.float64).eps)
 
+WELL_CONDITIONED = 1e-8
+"""Reciprocal condition number above which no eigenvalue can be near the rank rule's threshold."""
+
 
 class Whitener:
     """Bases B of the columns' span with B^T (S + r I) B = I.
@@ -44,9 +47,7 @@ class Whitener:
         self.S = S[np.ix_(self.varies, self.varies)]
         self.mean_eigenvalue = float(np.trace(S)) / len(S)
         std = std[self.varies]
-        values, vectors = scipy.linalg.eigh(self.S / np.outer(std, std))
-        kept = values > max(len(self.S), 10) * EPS * values[-1]
-        self._white = vectors[:, kept] / np.sqrt(values[kept]) / std[:, None]
+        self._white = _white_basis(self.S / np.outer(std, std)) / std[:, None]
 
     @cached_property
     def _principal(self) -> tuple[np.ndarray, np.ndarray]:
@@ -73,6 +74,21 @@ class Whitener:
         basis = np.zeros((len(self.varies), inner.shape[1]))
         basis[self.varies] = inner
         return basis
+
+
+def _white_basis(R: np.ndarray) -> np.ndarray:
+    """(D, r) B with B^T R B = I for a correlation matrix R, truncated by the rank rule.
+
+    A matrix that is far from singular has full rank by that rule, and its triangular factor whitens at a tenth of the
+    cost of its eigenvectors.
+    """
+    lapack = scipy.linalg.lapack
+    factor, failed = lapack.dpotrf(R, clean=1)
+    if not failed and lapack.dpocon(factor, np.abs(R).sum(axis=0).max())[0] > WELL_CONDITIONED:
+        return lapack.dtrtri(factor)[0]
+    values, vectors = scipy.linalg.eigh(R)
+    kept = values > max(len(R), 10) * EPS * values[-1]
+    return vectors[:, kept] / np.sqrt(values[kept])
 
 
 def fixed_signs(vectors: np.ndarray, by: np.ndarray | float = 1.0) -> np.ndarray:
