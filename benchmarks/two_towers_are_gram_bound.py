@@ -1,7 +1,7 @@
 """Claim: fitting two towers costs little more than the matrix products and the decomposition it cannot avoid.
 
-8,000 pairs of 384-dimensional vectors: `ep.spectrum` against three plain products (A^T A, B^T B, A^T B) and one singular
-value decomposition of a 384 x 384 matrix, in one run.
+8,000 pairs of 384-dimensional vectors: `ep.spectrum` against three plain products (A^T A, B^T B, A^T B) and one
+singular value decomposition of a 384 x 384 matrix, in one run.
 
     python benchmarks/two_towers_are_gram_bound.py [--rows 8000] [--columns 384]
 """

@@ -33,6 +33,8 @@ def test_readme_commands_run(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     np.save("X.npy", rng.standard_normal((100, 20)))
     np.save("groups.npy", np.tile(np.arange(50), 2))
+    np.save("A.npy", rng.standard_normal((100, 10)))
+    np.save("B.npy", rng.standard_normal((100, 12)))
     for line in "".join(blocks("README.md", "sh")).splitlines():
         command = shlex.split(line, comments=True)
         assert command[0] == "eigenpairs"

@@ -239,13 +239,13 @@ def _restore(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
     return SpectralSSL(**params)._hold(embedding, card["feature_names"])
 
 
-def _or_none(value: float) -> float | None:
-    """JSON has no nan."""
-    return value if np.isfinite(value) else None
+def _or_none(value: float) -> float | str | None:
+    """JSON has neither nan nor infinities."""
+    return value if np.isfinite(value) else None if np.isnan(value) else str(value)
 
 
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _or_nan(value: float | str | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> Spectrum:

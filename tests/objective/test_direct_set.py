@@ -125,8 +125,16 @@ def test_frobenius_has_norm_one_and_one_mode_is_easy():
 @pytest.mark.parametrize(("norm", "criterion"), [("none", "cosine"), ("spectral", "l2"), ("frobenius", "l2")])
 def test_combinations_without_a_fixed_point_are_refused(norm, criterion):
     objective = ep.DirectSet(norm=norm, criterion=criterion)
-    with pytest.raises(ValueError, match="no non-zero fixed point"):
+    with pytest.raises(ValueError, match="no isolated non-zero fixed point"):
         objective.optimum([0.9, 0.5])
+
+
+def test_frobenius_with_one_survivor_is_no_root_to_search_for():
+    """The root is at the end of the bracket, where rounding may put it outside."""
+    assert ep.DirectSet(2.0, 0.0, 0.001, "frobenius").gains([0.6, -0.5]).tolist() == [1.0, 0.0]
+    assert ep.DirectSet(1.0, 0.0, 3.0, "frobenius").gains([0.2, 0.0, -0.9]).tolist() == [1.0, 0.0, 0.0]
+    steep = ep.DirectSet(50.0, norm="frobenius").gains(np.linspace(0.9, 0.01, 50))
+    assert np.linalg.norm(steep) == pytest.approx(1.0)
 
 
 def test_there_is_no_loss():

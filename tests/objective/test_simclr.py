@@ -130,7 +130,7 @@ class TestGains:
         np.testing.assert_allclose(ratio[:3], 0.5 * rho[:3] / (1 - rho[:3] ** 2))
         assert ratio[3] == 0.0
 
-    @pytest.mark.parametrize("temperature", [5.0, 0.5, 0.1, 0.001])
+    @pytest.mark.parametrize("temperature", [1e17, 1e8, 5.0, 0.5, 0.1, 0.001])
     def test_cosine_spends_its_budget(self, temperature):
         rho = np.array([0.9, 0.7, 0.4, -0.3])
         best = ep.SimCLR(temperature).optimum(rho)

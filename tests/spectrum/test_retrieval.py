@@ -76,6 +76,29 @@ def test_ties_go_to_the_smaller_row_number():
     np.testing.assert_array_equal(found.rows, [[0, 1, 2, 3]] * 2)
 
 
+def test_many_copies_in_the_bank_do_not_hide_each_other(monkeypatch):
+    """More equal rows than faiss has spare candidates, and equal rows whose products differ by rounding."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 6))
+    bank, queries = np.tile(rows, (60, 1)), rng.standard_normal((20, 6))
+    exact = np.einsum("qk,bk->qb", queries, bank)
+    expected = np.argsort(-exact, axis=1, kind="stable")[:, :5]
+    np.testing.assert_array_equal(best_matches(queries, bank, None, 5).rows, expected)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    np.testing.assert_array_equal(best_matches(queries, bank, None, 5).rows, expected)
+
+
+def test_rows_with_nan_are_refused():
+    data = towers()
+    emb = ep.spectrum(data).embed(ep.Whitening())
+    spoilt = data.X_b.copy()
+    spoilt[3, 1] = np.nan
+    with pytest.raises(ValueError, match="row 3 of the second rows given holds NaN"):
+        emb.search(data.X_a, spoilt, k=2)
+    with pytest.raises(ValueError, match="is not a pair"):
+        emb.search(data.X_a, data.X_b, towers=(0,))
+
+
 def test_half_precision_rows_are_scored_in_double():
     data = towers()
     emb = ep.spectrum(data).embed(ep.SimCLR(critic="density-ratio"))

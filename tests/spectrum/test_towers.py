@@ -252,6 +252,13 @@ class TestInputs:
                 ValueError,
                 "inside one tower",
             ),
+            (
+                lambda A, B: ep.spectrum(
+                    ep.Towers(A, B), ep.Relation.between(np.arange(10), np.arange(10))[np.r_[10:20, 0:10]]
+                ),
+                ValueError,
+                "was reordered",
+            ),
             (lambda A, B: ep.spectrum(ep.Towers(A, B), features=ep.Free()), ValueError, "no columns to whiten"),
             (lambda A, B: ep.spectrum(ep.Towers(A, B), features=(ep.Linear(),) * 3), ValueError, "3 entries"),
             (lambda A, B: ep.spectrum(ep.Towers(A, B), features="linear"), TypeError, "ep.Linear"),

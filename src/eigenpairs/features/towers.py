@@ -66,6 +66,11 @@ class Towers:
         if a_relation(relation).n_samples != n_a + n_b or relation.towers not in (None, (n_a, n_b)):
             given = relation.towers or relation.n_samples
             raise ValueError(f"the towers have {n_a} and {n_b} rows and relation {given}; give one row per sample")
+        if relation.tower is not None and (np.diff(relation.tower) < 0).any():
+            raise ValueError(
+                "relation was reordered, so that rows of the second tower come before rows of the first; index it "
+                "in the order of the towers, first X_a, then X_b"
+            )
         return relation
 
     def __len__(self) -> int:

@@ -53,7 +53,8 @@ class DirectSet(Objective):
     Raises
     ------
     ValueError
-        From `optimum`, for norm="none" with "cosine" and for a normalised F with "l2": no non-zero fixed point.
+        From `optimum`, for norm="none" with "cosine" and for a normalised F with "l2", which have no isolated non-zero
+        fixed point.
 
     Examples
     --------
@@ -88,7 +89,7 @@ class DirectSet(Objective):
         rho = rho[:width]
         if (self.norm == "none") != (self.criterion == "l2"):
             raise ValueError(
-                f"norm = {self.norm!r} with criterion = {self.criterion!r} has no non-zero fixed point; "
+                f"norm = {self.norm!r} with criterion = {self.criterion!r} has no isolated non-zero fixed point; "
                 "use norm='none' with 'l2', or 'spectral' or 'frobenius' with 'cosine'"
             )
         if self.norm == "none":
@@ -127,9 +128,10 @@ class DirectSet(Objective):
         # The first entry is the largest: at the lower end it is 1, at the upper end m^(-1/2), so that all m squares
         # together are at most 1.
         low = np.log(rho[0] / (1 + self.eps))
-        high = np.log(rho[0] / (len(rho) ** (-self.alpha / 2) + self.eps))
-        c = low if len(rho) == 1 else brentq(lambda x: np.sum(shape(x) ** 2) - 1, low, high + 1e-9, xtol=1e-15)
-        return shape(c)
+        high = np.log(rho[0] / (len(rho) ** (-self.alpha / 2) + self.eps)) + 1e-9
+        alone = np.sum(shape(low) ** 2) <= 1  # the first mode is the only one alive
+        found = shape(low if alone else brentq(lambda x: np.sum(shape(x) ** 2) - 1, low, high, xtol=1e-15))
+        return found / np.linalg.norm(found)
 
 
 def DirectPred(weight_decay: float = 4e-4, eps: float = 0.1) -> DirectSet:

@@ -60,6 +60,6 @@ class LogDet(Objective):
         loss = float(price - np.sum(np.log(padded(gains, width) + self.eps)))
         build = partial(diagonal_map, gains, width)
         if len(rho) and rho[0] > LARGEST_RHO:
-            note = "unbounded below: volume is free at rho = 1; gains are those of rho = 1 - 1e-6"
+            note = "gains above rho = 1 - 1e-6 are capped there; at rho = 1 volume is free and the loss unbounded below"
             return Optimum(padded(gains, width), loss, False, -np.inf, note, build)
         return Optimum(padded(gains, width), loss, True, loss, "exact: convex in each gain", build)

@@ -165,10 +165,10 @@ def _rho_slope(x: Array) -> Array:
 
 def _budget(rho: np.ndarray, total: float) -> np.ndarray:
     """(rho + theta)_+ with sum `total`, rho descending: the first p modes for which mode p + 1 would get nothing."""
-    count = np.arange(1, len(rho) + 1)
-    theta = (total - np.cumsum(rho)) / count
-    on = np.flatnonzero(rho + theta > 0)
-    return np.maximum(rho + theta[on[-1]], 0.0)
+    below = rho - rho[0]  # differences keep their digits beside a large total
+    level = (total - np.cumsum(below)) / np.arange(1, len(rho) + 1)
+    on = np.flatnonzero(below + level > 0)
+    return np.maximum(below + level[on[-1]], 0.0)
 
 
 def _positive_weight(G: Any) -> tuple[np.ndarray, float]:

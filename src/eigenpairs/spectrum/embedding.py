@@ -83,9 +83,10 @@ class Embedding:
             Pairs to draw from; for `Towers` row i with row i by default.
         X : rows, `Towers`, or None for the fitted rows
         over : "gains" or "map", default "gains"
-            Change the gains of the modes alone (K numbers, which few pairs can decide), or the whole map.
+            Change the gains of the modes alone (K numbers, which few pairs can decide; a gain of zero stays zero), or
+            the whole map.
         n_pairs : int, default 1024
-            Pairs drawn at random; InfoNCE depends on how many there are.
+            Pairs drawn at random, with repetition; InfoNCE depends on how many there are.
         max_iter, tol : int, float
             Largest number of steps; relative size of the gradient at which to stop.
         random_state : int, default 0
@@ -97,6 +98,7 @@ class Embedding:
         """
         one_of(over, "over", ("gains", "map"))
         whole_number(n_pairs, "n_pairs", 2)
+        whole_number(max_iter, "max_iter", 1)
         if not self.objective.centred:
             raise ValueError(f"{self.objective!r} does not centre; its closed form is exact and needs no refining")
         X = self.spectrum.fitted if X is None else X
@@ -106,14 +108,23 @@ class Embedding:
         if isinstance(X, Towers):
             pairs = np.sort(pairs, axis=1)  # the first tower's row first
             drawn = Relation.between(np.arange(n_pairs), np.arange(n_pairs))
-        phi = np.asarray(self.spectrum.transform(X), dtype=np.float64)[pairs.T.ravel(), : len(self.map)]
-        found, first = minimise_on_rows(self.objective, phi, drawn, self.map, over, max_iter, tol)
-        outcome = "converged" if found.converged else "not converged: more max_iter or a larger tol would tell"
+        phi = np.asarray(self.spectrum.transform(X), dtype=np.float64)
+        if len(phi) != relation.n_samples:
+            raise ValueError(f"relation has {relation.n_samples} rows and X has {len(phi)}; give one row per sample")
+        start = self.map
+        if over == "map":  # modes that the closed form leaves out may come in
+            start = np.concatenate([start, np.zeros((phi.shape[1] - len(start), start.shape[1]))])
+        phi = phi[pairs.T.ravel(), : len(start)]
+        found, first = minimise_on_rows(self.objective, phi, drawn, start, over, max_iter, tol)
+        outcome = "converged" if found.converged else "stopped where rounding hides any further decrease"
+        if found.steps == max_iter:
+            outcome = "not converged: give it more max_iter"
         note = (
             f"numeric: {found.steps} steps on {n_pairs} pairs, {outcome}; loss there {found.value:.6g}, "
             f"{first:.6g} before"
         )
-        gains = padded(np.sum(found.point**2, axis=1), self.n_components)[: self.n_components]
+        energies = np.sum(found.point**2, axis=1)[: self.n_components]
+        gains = padded(energies, self.n_components)
         best = Optimum(gains, found.value, False, np.nan, note, constant=self.optimum.constant)
         return Embedding(self.spectrum, self.objective, best, found.point)
 
@@ -163,7 +174,13 @@ class Embedding:
         """Rows ready for the critic, float64: of both sides, and the bias of the second's (None: cosine)."""
         if towers is None:
             towers = (0, self.spectrum.n_towers - 1)
+        if not isinstance(towers, (tuple, list)) or len(towers) != 2:
+            raise ValueError(f"towers = {towers!r} is not a pair; give the tower of each side, for instance (0, 1)")
         Z_a, Z_b = (self._float64(X, tower) for X, tower in zip((X_a, X_b), towers, strict=True))
+        for name, Z in (("first", Z_a), ("second", Z_b)):
+            bad = np.flatnonzero(~np.isfinite(Z.sum(axis=1)))
+            if len(bad):
+                raise ValueError(f"row {bad[0]} of the {name} rows given holds NaN or inf; drop or impute such rows")
         bias = self.objective.retrieval_bias(Z_b, self.map.T @ self.map)
         return (Z_a, Z_b, bias) if bias is not None else (of_length_one(Z_a), of_length_one(Z_b), None)
 

@@ -32,7 +32,7 @@ def minimise_on_rows(
 ) -> tuple[Descent, float]:
     """The map (m, K) with the smallest loss on rows of modes phi (n, m), from the map A on; and the loss of A itself.
 
-    over="gains" changes the row energies of A alone, over="map" everything.
+    over="gains" changes the energies of the rows of A that are not zero, over="map" everything.
     """
     try:
         import torch
@@ -69,6 +69,8 @@ def conjugate_gradients(
     Converged: the gradient's norm times the point's is below `tol` times the value's size (both scale with the loss).
     """
     radius = float(np.linalg.norm(start))
+    if on_sphere and radius == 0:
+        raise ValueError("the descent starts at zero, where a loss of the direction alone is undefined")
 
     def tangent(x: np.ndarray, v: np.ndarray) -> np.ndarray:
         return v - x * (np.sum(x * v) / radius**2) if on_sphere else v
@@ -92,7 +94,7 @@ def conjugate_gradients(
             if new_value <= value + 1e-4 * step * slope:
                 break
             step /= 3
-            if step * abs(slope) < 1e-16 * max(1.0, abs(value)):  # rounding: no further decrease can be seen
+            if not step * abs(slope) >= 1e-16 * max(1.0, abs(value)):  # rounding hides any decrease; or slope is nan
                 return Descent(x, value, count, False)
         old, gradient = tangent(new, gradient), tangent(new, raw)
         beta = max(0.0, float(np.sum(gradient * (gradient - old))) / max(size**2, 1e-300))
