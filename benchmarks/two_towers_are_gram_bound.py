@@ -52,8 +52,8 @@ def main() -> None:
             args.repeat,
         )
         print(
-            f"{args.rows:,} pairs of {args.columns} columns, ridge {ridge:g}: spectrum {ours:.3f} s, three products and "
-            f"one decomposition {floor:.3f} s, ratio {ours / floor:.2f}"
+            f"{args.rows:,} pairs of {args.columns} columns, ridge {ridge:g}: spectrum {ours:.3f} s, three products "
+            f"and one decomposition {floor:.3f} s, ratio {ours / floor:.2f}"
         )
 
 

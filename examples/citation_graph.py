@@ -61,7 +61,7 @@ def report(name: str, Z: np.ndarray) -> None:
         labelled = np.concatenate(mine)
         model = LogisticRegression(max_iter=1000).fit(Z[labelled], topic[labelled])
         scores.append(model.score(Z[tested], topic[tested]))
-    print(f"{name:52s} {np.mean(scores):.3f} +- {np.std(scores):.3f}", flush=True)
+    print(f"{name:56s} {np.mean(scores):.3f} +- {np.std(scores):.3f}", flush=True)
 
 
 def graph(chosen: np.ndarray) -> ep.Relation:

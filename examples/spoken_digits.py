@@ -1,8 +1,8 @@
 """Spoken digits by a speaker never heard: pairs without labels that say what a voice changes.
 
-Each recording is paired with copies of itself "by other speakers": frequencies stretched as by a longer or shorter vocal
-tract, ends cut as by another start. Functions that survive this are what is said rather than who says it. For
-comparison, the last row takes the digits themselves as pairs, which uses labels.
+Each recording is paired with copies of itself as if by other speakers: frequencies stretched as by a longer or shorter
+vocal tract, ends cut. Functions that survive this tell what is said rather than who says it. For comparison, the last
+row takes the digits themselves as pairs, which uses labels.
 
     python examples/spoken_digits.py
     python examples/spoken_digits.py --sounds sounds.npz

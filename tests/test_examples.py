@@ -1,0 +1,58 @@
+"""The examples run, and say what their first lines promise."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import data_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+
+
+def run(name, *arguments, data=True):
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    if not data:
+        environment.pop("EIGENPAIRS_DATA", None)
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def first_number(out, row):
+    """The first decimal number on the first line that begins with `row`."""
+    line = next(line for line in out.splitlines() if line.startswith(row))
+    return float(re.search(r"\d\.\d{3}", line.removeprefix(row)).group())
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_without_data_one_sentence_and_exit_code_two(path):
+    if "EIGENPAIRS_DATA" not in path.read_text():
+        pytest.skip("this example brings its own data")
+    done = run(path.name, data=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_translations_are_found_far_better_than_by_raw_vectors():
+    data_folder()
+    done = run("cross_lingual_search.py")
+    assert done.returncode == 0, done.stderr
+    raw, best = (first_number(done.stdout, row) for row in ("raw vectors", "density ratio, search"))
+    assert raw < 0.2 and best > 0.92
+
+
+def test_spoken_digits_of_other_speakers():
+    data_folder()
+    done = run("spoken_digits.py")
+    assert done.returncode == 0, done.stderr
+    assert (
+        first_number(done.stdout, "solved, SpectralContrastive") > first_number(done.stdout, "raw log spectra") + 0.03
+    )
+
+
+def test_pairs_that_cannot_help_do_not():
+    done = run("when_pairs_cannot_help.py", "--splits", "2")
+    assert done.returncode == 0, done.stderr
+    assert first_number(done.stdout, "raw pixels") > first_number(done.stdout, "SpectralContrastive()") + 0.01
