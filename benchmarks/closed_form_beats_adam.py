@@ -1,4 +1,4 @@
-"""Claim: the closed form searches nearly as well as linear InfoNCE trained by Adam at its best rate, far sooner.
+"""Claim: the closed form searches as well as linear InfoNCE trained by Adam at its best rate, far sooner.
 
 Two-tower linear maps under the symmetric cosine InfoNCE (CLIP) by Adam, four learning rates, the best by test recall
 (which favours Adam), and the whole sweep's time; against one spectrum and its gains. Data: sentence vectors of

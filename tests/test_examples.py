@@ -23,8 +23,9 @@ def run(name, *arguments, data=True):
 
 def first_number(out, row):
     """The first decimal number on the first line that begins with `row`."""
-    line = next(line for line in out.splitlines() if line.startswith(row))
-    return float(re.search(r"\d\.\d{3}", line.removeprefix(row)).group())
+    found = re.search(rf"^{re.escape(row)}\D*(\d\.\d{{3}})", out, re.MULTILINE)
+    assert found, f"no line begins with {row!r} and holds a number:\n{out}"
+    return float(found[1])
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
@@ -47,12 +48,10 @@ def test_spoken_digits_of_other_speakers():
     data_folder()
     done = run("spoken_digits.py")
     assert done.returncode == 0, done.stderr
-    assert (
-        first_number(done.stdout, "solved, SpectralContrastive") > first_number(done.stdout, "raw log spectra") + 0.03
-    )
+    assert first_number(done.stdout, "solved, SpectralContrastive") > first_number(done.stdout, "raw  ") + 0.03
 
 
 def test_pairs_that_cannot_help_do_not():
     done = run("when_pairs_cannot_help.py", "--splits", "2")
     assert done.returncode == 0, done.stderr
-    assert first_number(done.stdout, "raw pixels") > first_number(done.stdout, "SpectralContrastive()") + 0.01
+    assert first_number(done.stdout, "raw pixels") > first_number(done.stdout, "spectral contrastive") + 0.01
