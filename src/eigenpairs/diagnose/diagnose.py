@@ -1,0 +1,337 @@
+"""`diagnose`: is an embedding healthy? Without labels, whatever library it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from eigenpairs._validate import a_relation, an_instance, table
+from eigenpairs.diagnose import findings as rules
+from eigenpairs.diagnose.catalogue import CATALOGUE
+from eigenpairs.diagnose.census import Census, Progress, take_census
+from eigenpairs.diagnose.diagnosis import Diagnosis
+from eigenpairs.diagnose.leverage import coherence
+from eigenpairs.diagnose.metric import Metric, Reference
+from eigenpairs.diagnose.on_pairs import (
+    PairMoments,
+    alignment,
+    chance_agreement,
+    lidar_of,
+    random_lidar,
+    take_pair_moments,
+)
+from eigenpairs.diagnose.on_the_sphere import on_the_sphere
+from eigenpairs.diagnose.random_rows import (
+    DRAWS,
+    gaussian_singular_values,
+    largest_leverage,
+    random_extreme_std,
+)
+from eigenpairs.diagnose.ranks import alpha_req, effective_rank, participation_ratio, rankme, stable_rank
+from eigenpairs.diagnose.repeated import count_repeated
+from eigenpairs.features import Towers
+from eigenpairs.features.base import read_rows
+from eigenpairs.objective import Objective, Whitening
+from eigenpairs.relation import Relation
+
+RANKS = {
+    "rankme": rankme,
+    "effective_rank": effective_rank,
+    "participation_ratio": participation_ratio,
+    "stable_rank": stable_rank,
+    "alpha_req": alpha_req,
+}
+SAMPLE = 2048
+"""Rows that metrics over all pairs of rows are computed on."""
+
+SPHERES = 3
+"""Random samples of as many rows, for their reference."""
+
+Found = dict[str, tuple[float, Reference]]
+
+
+def diagnose(
+    Z: Any,
+    relation: Relation | None = None,
+    y: Any = None,
+    groups: Any = None,
+    center: bool = True,
+    *,
+    objective: Objective | None = None,
+    random_state: int = 0,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Measure an embedding without labels: rank, collapse, spread, and what positives say.
+
+    Parameters
+    ----------
+    Z : (n, d) array, memmap, tensor or DataFrame
+        One row per sample, from any library. Read in chunks, so it may be larger than memory.
+    relation : Relation, optional
+        Positive pairs among the rows: adds alignment, Dirichlet energy and mean rho.
+    y : (n,) array, optional
+        Labels: adds probes.
+    groups : (n,) array, optional
+        Rows of equal id are views of one sample: adds LiDAR, and is the relation if there is no other.
+    center : bool, default True
+        Take the ranks of centred rows. RankMe as published does not centre: a constant offset then counts as a
+        direction.
+    objective : Objective, optional
+        The objective whose optimum is the reference; `Whitening` by default. With a relation, its optimum on the
+        spectrum of these columns.
+    random_state : int, default 0
+    progress : callable, optional
+        Called with the share done, 0 to 1.
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    ValueError
+        If Z has fewer than two rows, no column, or lengths differ.
+
+    Notes
+    -----
+    Singular values below eps (sqrt(max(n, d)) s_1 + (sqrt n + sqrt d) size) are zero, eps of the numbers as stored and
+    size their root mean square; where n > d they come from the covariance, which ends at 2e-8 s_1. Verdicts and their
+    rules are in `findings`.
+
+    Examples
+    --------
+    >>> import numpy as np, eigenpairs as ep
+    >>> Z = np.linalg.qr(np.random.default_rng(0).standard_normal((500, 10)))[0]
+    >>> ep.diagnose(Z, center=False).rankme.round(6)
+    10.0
+    >>> Z[:, 5:] = 1.0
+    >>> ep.diagnose(Z).verdict
+    'partially collapsed'
+    """
+    Z, relation = _checked(Z, relation, groups)
+    chosen = an_instance(objective or Whitening(), Objective, "objective", "ep.VICReg()")
+    census = take_census(Z, progress)
+    measured = _Measured(Z, census, relation, groups, chosen, bool(center), random_state)
+    found: Found = {}
+    for family in (measured.ranks, measured.rows, measured.columns, measured.pairs, measured.group_ranks):
+        found |= family() if census.n_valid >= 2 else {}
+    metrics = {name: _metric(name, *found[name]) for name in CATALOGUE if name in found}
+    problems = measured.findings()
+    probes = None
+    if y is not None:
+        from eigenpairs.diagnose.with_labels import probe
+
+        probes = probe(Z, y, groups=groups, random_state=random_state)
+    return Diagnosis(
+        census.n_samples,
+        census.n_columns,
+        bool(center),
+        rules.worst(problems),
+        problems,
+        metrics,
+        measured.singular_values,
+        np.sqrt(census.variance),
+        repr(chosen),
+        probes,
+    )
+
+
+def _checked(Z: Any, relation: Any, groups: Any) -> tuple[Any, Relation | None]:
+    """Z as a table, and the relation that goes with it, if any."""
+    if isinstance(Z, Towers):
+        raise TypeError("Z is a pair of towers; diagnose the embedding of each tower by itself")
+    Z = table(Z, "Z")
+    if Z.shape[0] < 2 or Z.shape[1] < 1:
+        raise ValueError(f"Z has shape {tuple(Z.shape)}; give two or more rows of one or more columns")
+    if relation is None and groups is not None:
+        relation = Relation.from_groups(groups)
+    if relation is not None and a_relation(relation).n_samples != Z.shape[0]:
+        name = "groups" if groups is not None and len(groups) == relation.n_samples else "relation"
+        raise ValueError(f"{name} has {relation.n_samples} rows and Z has {Z.shape[0]}; give one row per sample")
+    if groups is not None and len(groups) != Z.shape[0]:
+        raise ValueError(f"groups has {len(groups)} ids and Z has {Z.shape[0]} rows; give one id per row")
+    return Z, relation
+
+
+def _metric(name: str, value: float, reference: Reference) -> Metric:
+    entry = CATALOGUE[name]
+    return Metric(name, entry.title, float(value), entry.meaning, entry.better, reference)
+
+
+@dataclass
+class _Measured:
+    """The families of metrics, each computed from the census and what it needs beside it."""
+
+    Z: Any
+    census: Census
+    relation: Relation | None
+    groups: Any
+    objective: Objective
+    center: bool
+    seed: int
+
+    @cached_property
+    def singular_values(self) -> np.ndarray:
+        """(min(n, d),) descending, of the (centred) valid rows."""
+        census = self.census
+        if census.n_valid < 1:
+            return np.empty(0)
+        if census.rows is not None:
+            rows = census.rows + (-census.first / census.n_valid if self.center else census.shift)
+            s = scipy.linalg.svdvals(rows)
+        else:
+            moment = census.covariance if self.center else census.covariance + np.outer(census.mean, census.mean)
+            s = np.sqrt(np.maximum(census.n_valid * scipy.linalg.eigvalsh(moment)[::-1], 0.0))
+        return np.where(s > census.smallest(s[0]), s, 0.0)
+
+    @cached_property
+    def draws(self) -> list[np.ndarray]:
+        """Singular values of random rows."""
+        rng = np.random.default_rng(self.seed)
+        n = self.census.n_valid - (1 if self.center else 0)
+        return [gaussian_singular_values(n, self.census.n_columns, rng) for _ in range(DRAWS)]
+
+    @cached_property
+    def optimum(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Gains of the objective's optimum of d columns, and the rho of its modes if there are pairs."""
+        d = self.census.n_columns
+        if self.moments is None or not len(self.moments.rho):
+            return np.ones(max(1, min(d, self.census.n_valid - 1))), None
+        rho = self.moments.rho
+        return self.objective.optimum(rho, d).gains[: len(rho)], rho
+
+    @cached_property
+    def moments(self) -> PairMoments | None:
+        """Moments over the pairs; None without pairs, or where NaN forbids."""
+        if self.relation is None or len(self.census.invalid) or not self.relation.total > 0:
+            return None
+        return take_pair_moments(self.Z, self.relation)
+
+    @cached_property
+    def sample(self) -> np.ndarray:
+        """(at most 2,048, d) valid rows in float64."""
+        chosen = self.valid
+        if len(chosen) > SAMPLE:
+            chosen = np.sort(np.random.default_rng(self.seed).choice(chosen, SAMPLE, replace=False))
+        return np.asarray(read_rows(self.Z, chosen), dtype=np.float64)
+
+    @cached_property
+    def valid(self) -> np.ndarray:
+        """Numbers of the rows without NaN and inf."""
+        return np.setdiff1d(np.arange(self.census.n_samples), self.census.invalid, assume_unique=True)
+
+    # ------------------------------------------------------------------ families
+
+    def ranks(self) -> Found:
+        best = np.sqrt(self.optimum[0])
+        found = {}
+        for name, rank in RANKS.items():
+            values = [rank(draw) for draw in self.draws]
+            reference = Reference((min(values), max(values)), CATALOGUE[name].collapsed, rank(best))
+            found[name] = (rank(self.singular_values), reference)
+        return found
+
+    def rows(self) -> Found:
+        census, sample = self.census, self.sample
+        n, d = census.n_valid, census.n_columns
+        mu, rank = coherence(self.Z, self.valid, census, self.seed)
+        full = min(n, d)
+        chance = (largest_leverage(n, full, 0.01), largest_leverage(n, full, 0.99))
+        spread = on_the_sphere(sample)
+        rng = np.random.default_rng(self.seed)
+        draws = np.array([on_the_sphere(rng.standard_normal(sample.shape)) for _ in range(SPHERES)])
+        random = [(float(low), float(high)) for low, high in zip(draws.min(axis=0), draws.max(axis=0))]
+        length = float(np.sum(census.mean**2))
+        total = length + float(census.variance.sum())
+        return {
+            "numerical_rank": (rank, Reference((full, full), 1.0, None)),
+            "coherence": (mu, Reference(chance)),
+            "uniformity": (spread[0], Reference(random[0], 0.0)),
+            "normalized_std": (spread[1], Reference(random[1], 0.0)),
+            "mean_share": (length / total if total > 0 else np.nan, Reference((0.0, 3 / n), 1.0, 0.0)),
+        }
+
+    def columns(self) -> Found:
+        census = self.census
+        std = np.sqrt(census.variance)
+        size = float(np.sqrt(np.mean(std**2)))
+        low, high = random_extreme_std(census.n_valid, census.n_columns)
+        found = {
+            "std_min": (std.min() / size if size else 0.0, Reference(low, 0.0)),
+            "std_max": (std.max() / size if size else np.nan, Reference(high)),
+            "dead_columns": (len(self.dead), Reference((0, 0), None, 0)),
+            "duplicated_columns": (len(self.repeated), Reference((0, 0), None, 0)),
+        }
+        live = np.setdiff1d(np.arange(len(std)), self.dead)
+        if len(live) > 1:
+            correlation = census.covariance[np.ix_(live, live)] / np.outer(std[live], std[live])
+            pairs = len(live) * (len(live) - 1)
+            mean_square = (np.sum(correlation**2) - np.sum(np.diag(correlation) ** 2)) / pairs
+            chance = np.clip(1 + 6 / np.sqrt(pairs) * np.array([-1, 1]), 0, None) / (census.n_valid - 1)
+            reference = Reference((float(np.sqrt(chance[0])), float(min(np.sqrt(chance[1]), 1.0))), 1.0, None)
+            found["off_diagonal_correlation"] = (float(np.sqrt(max(mean_square, 0.0))), reference)
+        return found
+
+    def pairs(self) -> Found:
+        if self.moments is None or self.relation is None:
+            return {}
+        low, high = chance_agreement(self.relation, self.census.n_columns, self.seed)
+        gains, rho = self.optimum
+        best: dict[str, float | None] = {"energy": None, "rho": None}
+        if rho is not None and gains.sum() > 0:
+            best = {"energy": float(gains @ (1 - rho) / gains.sum()), "rho": float(np.mean(rho[gains > 0]))}
+        aligned = Reference((2 - 2 * high, 2 - 2 * low), 0.0)
+        return {
+            "alignment": (alignment(self.Z, self.relation, self.seed), aligned),
+            "dirichlet_energy": (self.moments.dirichlet_energy, Reference((1 - high, 1 - low), None, best["energy"])),
+            "mean_rho": (self.moments.mean_rho, Reference((low, high), None, best["rho"])),
+        }
+
+    def group_ranks(self) -> Found:
+        if self.groups is None or len(self.census.invalid):
+            return {}
+        grouped = Relation.from_groups(self.groups)
+        if not grouped.total > 0:
+            return {}
+        same = self.relation is not None and np.array_equal(self.relation.degrees, grouped.degrees)
+        moments = self.moments if same and self.moments is not None else take_pair_moments(self.Z, grouped)
+        n_groups = int(grouped.components.max()) + 1
+        size = float(np.count_nonzero(grouped.degrees)) / n_groups
+        rng = np.random.default_rng(self.seed)
+        values = [random_lidar(n_groups, size, self.census.n_columns, rng) for _ in range(DRAWS)]
+        gains, rho = self.optimum
+        best = None
+        if rho is not None and gains.sum() > 0:
+            best = lidar_of(np.diag(gains * (rho + (1 - rho) / size)), np.diag(gains * (1 - rho)))
+        return {"lidar": (moments.lidar(size), Reference((min(values), max(values)), 1.0, best))}
+
+    # ------------------------------------------------------------------ verdict
+
+    @cached_property
+    def dead(self) -> np.ndarray:
+        return rules.dead_columns(np.sqrt(self.census.variance))
+
+    @cached_property
+    def repeated(self) -> np.ndarray:
+        return rules.repeated_columns(self.census)
+
+    def findings(self) -> tuple[rules.Finding, ...]:
+        """Everything that looks wrong; what follows from a total collapse is not repeated."""
+        census = self.census
+        found = rules.invalid_rows(census)
+        if census.n_valid < 2:
+            return tuple(found)
+        fatal = rules.collapse(census) or rules.one_line(self.singular_values)
+        if fatal:
+            found += fatal
+        else:
+            std = np.sqrt(census.variance)
+            found += rules.column_findings(std, self.dead, self.repeated, census.size)
+            best = rankme(np.sqrt(self.optimum[0]))
+            found += rules.low_rank(rankme(self.singular_values), best, repr(self.objective))
+        repeated = count_repeated(self.Z, self.valid, census.hashes)
+        return (*found, *rules.repeated_rows(census, repeated), *rules.few_rows(census))
