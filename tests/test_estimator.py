@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -31,7 +32,7 @@ def _expected_failures(estimator):
     if estimator.positives == "labels":
         return {}
     reason = "a row that is repeated becomes its own nearest neighbour; one that weighs twice does not"
-    return {"check_sample_weight_equivalence_on_dense_data": reason}
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in ("dense", "sparse")}
 
 
 @parametrize_with_checks(_estimators(), expected_failed_checks=_expected_failures)
@@ -240,6 +241,25 @@ def test_float32_stays_float32(views):
         ep.SpectralSSL(n_components=2).fit(X.astype(np.float32), groups=groups).transform(X.astype(np.float32)).dtype
         == np.float32
     )
+
+
+def test_sparse_rows_where_the_class_takes_them(views):
+    X, _, groups = views
+    X = X * (X > 4)
+    S = sp.csc_matrix(X)
+    est, dense = (ep.SpectralSSL(n_components=3).fit(rows, groups=groups) for rows in (S, X))
+    np.testing.assert_allclose(est.transform(S), dense.transform(X), atol=1e-8)
+    assert est.score(S, groups=groups) == pytest.approx(dense.score(X, groups=groups))
+    near, dense_near = (ep.SpectralSSL(n_components=3).fit(rows) for rows in (S, X))
+    np.testing.assert_allclose(near.spectrum_.rho, dense_near.spectrum_.rho, atol=1e-8, err_msg="nearest neighbours")
+    batches = ep.SpectralSSL(n_components=3)
+    for part in (groups < 150, groups >= 150):
+        batches.partial_fit(S[np.flatnonzero(part)], groups=groups[part])
+    np.testing.assert_allclose(batches.spectrum_.rho, est.spectrum_.rho, atol=1e-8)
+    refusing = ep.SpectralSSL(features=ep.Kernel(n_landmarks=10))
+    assert est.__sklearn_tags__().input_tags.sparse and not refusing.__sklearn_tags__().input_tags.sparse
+    with pytest.raises(TypeError, match=r"dense data is required.*toarray"):
+        refusing.fit(S, groups=groups)
 
 
 def test_too_many_components_warn():

@@ -18,6 +18,7 @@ MODELS = {
     "embedding": lambda: SPECTRUM.embed(ep.VICReg(1.0), 3),
     "constant first": lambda: SPECTRUM.embed(ep.SpectralContrastive(), 3),
     "free embedding": lambda: ep.spectrum(None, G, features=ep.Free(), n_components=12).embed(ep.Whitening(), 2),
+    "ridge towers": lambda: ep.spectrum(ep.Towers(X, X[:, :3]), features=ep.Linear(0.1)),
     "ridge embedding": lambda: ep.spectrum(X, G, features=ep.Linear(0.1)).embed(ep.VICReg(), 2),
     "estimator": lambda: ep.SpectralSSL(ep.BarlowTwins(0.1), n_components=2).fit(X, relation=G),
     "default estimator": lambda: ep.SpectralSSL(n_components=2).fit(X, relation=G),
@@ -37,7 +38,14 @@ def test_round_trip(kind, tmp_path):
     again = ep.load(tmp_path / "model")
     assert type(again) is type(model)
     rows = None if "free" in kind else X
+    rows = ep.Towers(X, X[:, :3]) if "towers" in kind else rows
     np.testing.assert_array_equal(again.transform(rows), model.transform(rows))
+    if "ridge" in kind:
+        ours, theirs = (getattr(one, "spectrum", one).moments for one in (again, model))
+        assert len(ours) == len(theirs) > 0
+        for held, given in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(held.mean, given.mean)
+            np.testing.assert_array_equal(held.covariance, given.covariance)
     if "embedding" in kind:
         assert again.objective == model.objective and repr(again.optimum) == repr(model.optimum)
         np.testing.assert_array_equal(again.optimum.gains, model.optimum.gains)

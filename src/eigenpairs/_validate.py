@@ -147,32 +147,44 @@ def an_instance(value: Any, kind: type, name: str, example: str) -> Any:
 
 
 def table(X: Any, name: str, sparse: bool = False) -> Any:
-    """`X` if it is two-dimensional and numeric (numpy, memmap or torch); a DataFrame as numpy.
+    """`X` if it is two-dimensional and numeric with at least one column (numpy, memmap or torch); a DataFrame as numpy.
 
     A sparse matrix becomes a csr_array where the caller takes one (`sparse`), otherwise it is refused.
     """
     if sp.issparse(X):
         if not sparse:
             raise TypeError(
-                f"{name} is a sparse matrix, which only linear spectra (ep.Linear) take; pass {name}.toarray()"
+                f"{name} is a sparse matrix, which ep.Linear takes and this does not; pass {name}.toarray()"
             )
         X = sp.csr_array(X) if X.ndim == 2 else X
     elif is_frame(X):
         X = from_frame(X, name)
     elif not hasattr(X, "shape") or not hasattr(X, "dtype"):
-        X = np.asarray(X)
+        given, X = type(X).__name__, np.asarray(X)
+        if X.ndim == 0:
+            raise TypeError(f"{name} is a {given}, which holds no rows; give an array of shape (n_samples, n_columns)")
     if len(X.shape) != 2:
         hint = "; reshape images to (n, pixels)" if len(X.shape) > 2 else "; one row per sample, one column per feature"
         raise ValueError(f"{name} has shape {tuple(X.shape)}, not two dimensions{hint}")
+    if X.shape[1] == 0:
+        raise ValueError(f"{name} has shape {tuple(X.shape)}, no column at all; give at least one column")
     if isinstance(X, (np.ndarray, sp.csr_array)) and X.dtype.kind not in "fiub":
         raise TypeError(f"{name} has dtype {X.dtype}; give real numbers")
     return X
 
 
-def finite_rows(chunk: np.ndarray, rows: np.ndarray, name: str) -> None:
-    """Raise for the first NaN or infinite entry of `chunk`, whose rows are numbered `rows` in the whole array."""
-    if np.isfinite(np.sum(chunk)):  # one pass, no temporary: NaN and inf survive a sum
+def finite_rows(chunk: Any, rows: np.ndarray, name: str) -> None:
+    """Raise for the first NaN or infinite entry of `chunk`, whose rows are numbered `rows` in the whole array.
+
+    The chunk is a numpy array or a csr_array.
+    """
+    entries = chunk.data if sp.issparse(chunk) else chunk
+    if np.isfinite(np.sum(entries)):  # one pass, no temporary: NaN and inf survive a sum
         return
+    if sp.issparse(chunk):
+        at = np.flatnonzero(~np.isfinite(entries))[:1]
+        row = np.searchsorted(chunk.indptr, at, side="right") - 1
+        chunk, rows = chunk[row].toarray(), rows[row]
     bad = ~np.isfinite(chunk)
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -10,12 +10,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from eigenpairs._validate import a_relation, an_instance, one_of, row_weights, whole_number
-from eigenpairs.features import Features, Free, Linear
+from eigenpairs.features import Features, Free, Linear, Towers
 from eigenpairs.objective import Objective, VICReg
 from eigenpairs.relation import Relation
-from eigenpairs.spectrum.accumulate import pair_sums
 from eigenpairs.spectrum.embedding import Embedding
-from eigenpairs.spectrum.solve import spectrum, spectrum_of_sums
+from eigenpairs.spectrum.solve import spectrum, spectrum_of_sums, sums_of_rows
 from eigenpairs.spectrum.spectrum import ALL_MODES, Spectrum, pair_correlations
 from eigenpairs.spectrum.sums import PairSums
 
@@ -119,6 +118,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         X : (n_samples, n_features)
+            Sparse as well with `Linear`.
         y : (n_samples,), optional
             Ignored unless positives="labels"; -1 marks an unlabelled row.
         relation : Relation, optional
@@ -152,7 +152,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 "features.ridge = 'auto' needs all rows at once to hold some out; give partial_fit a number"
             )
         feature_map = features.fitted(X) if first else self.spectrum_.modes[0].feature_map
-        (batch,) = pair_sums(X, feature_map, relation)
+        (batch,) = sums_of_rows(X, feature_map, relation)
         held = batch if before is None else before + batch
         n_samples = relation.n_samples + (0 if first else self.spectrum_.n_samples)
         wanted = self._modes_wanted()
@@ -163,7 +163,7 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def transform(self, X: Any) -> Any:
         """(n, n_components_) embedding of rows X; float32 stays float32."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = self._table(X, reset=False)
         return self.embedding_.transform(X)[:, self._constants :]
 
     def score(self, X: Any, y: Any = None, relation: Relation | None = None, groups: Any = None) -> float:
@@ -177,26 +177,38 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _checked(
         self, X: Any, y: Any, relation: Relation | None, groups: Any, sample_weight: Any, reset: bool
     ) -> tuple[Any, Relation]:
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2, reset=reset)
+        X = self._table(X, reset, ensure_min_samples=2)
         if sample_weight is not None:
-            sample_weight = row_weights(sample_weight, "sample_weight", len(X))
+            sample_weight = row_weights(sample_weight, "sample_weight", X.shape[0])
         if relation is None and groups is None and one_of(self.positives, "positives", POSITIVES) == "labels":
-            return X, self._classes(y, sample_weight, len(X))
+            return X, self._classes(y, sample_weight, X.shape[0])
         relation = self._pairs(X, relation, groups)
         return X, relation if sample_weight is None else relation.weighted(sample_weight)
 
+    def _table(self, X: Any, reset: bool, **checks: Any) -> Any:
+        """X as scikit-learn takes it; sparse where the class of functions does."""
+        if isinstance(X, Towers):
+            raise TypeError(
+                "X is a pair of towers, and an estimator takes one table; use ep.spectrum(X).embed(objective)"
+            )
+        accept_sparse = "csr" if self._features().takes_sparse else False
+        return validate_data(
+            self, X, dtype=[np.float64, np.float32], accept_sparse=accept_sparse, reset=reset, **checks
+        )
+
     def _pairs(self, X: Any, relation: Relation | None, groups: Any) -> Relation:
+        n = X.shape[0]
         if relation is not None:
-            if a_relation(relation).n_samples != len(X):
-                raise ValueError(f"relation has {relation.n_samples} rows and X has {len(X)}; give one row per sample")
+            if a_relation(relation).n_samples != n:
+                raise ValueError(f"relation has {relation.n_samples} rows and X has {n}; give one row per sample")
             return relation
         if groups is not None:
             relation = Relation.from_groups(groups)
-            if relation.n_samples != len(X):
-                raise ValueError(f"groups has {relation.n_samples} ids and X has {len(X)} rows; give one id per row")
+            if relation.n_samples != n:
+                raise ValueError(f"groups has {relation.n_samples} ids and X has {n} rows; give one id per row")
             return relation
         log.info("neither relation nor groups reached fit: positives are nearest neighbours")
-        return Relation.from_neighbors(X, min(15, len(X) - 1))
+        return Relation.from_neighbors(X, min(15, n - 1))
 
     @staticmethod
     def _classes(y: Any, sample_weight: np.ndarray | None, n_samples: int) -> Relation:
@@ -246,5 +258,6 @@ class SpectralSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = getattr(self.features or Linear(), "takes_sparse", False)
         tags.target_tags.required = self.positives == "labels"
         return tags

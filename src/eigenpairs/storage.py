@@ -18,7 +18,7 @@ from eigenpairs.features import FEATURES
 from eigenpairs.files import check_folder, replacing_folder
 from eigenpairs.objective import OBJECTIVES, Optimum
 from eigenpairs.spectrum.embedding import Embedding
-from eigenpairs.spectrum.modes import ColumnModes
+from eigenpairs.spectrum.modes import ColumnModes, ModeMoments
 from eigenpairs.spectrum.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -179,9 +179,9 @@ def _dump_spectrum(spec: Spectrum) -> tuple[dict[str, Any], dict[str, np.ndarray
         inputs = [modes.feature_map.n_inputs for modes in spec.modes]
         card["n_inputs"] = inputs if len(inputs) > 1 else inputs[0]
     for tower, modes in enumerate(spec.modes):
-        own = {"mean": modes.mean, "weights": modes.weights}
-        own |= {f"features.{name}": value for name, value in modes.feature_map.state().items()}
-        tensors |= {_prefix(tower) + name: value for name, value in own.items()}
+        tensors |= {_prefix(tower) + name: value for name, value in modes.state().items()}
+    for tower, moments in enumerate(spec.moments):
+        tensors |= {_prefix(tower) + f"moments.{name}": value for name, value in vars(moments).items()}
     return card, tensors
 
 
@@ -256,12 +256,18 @@ def _restore_spectrum(card: dict[str, Any], tensors: dict[str, np.ndarray]) -> S
     return Spectrum(
         tensors["rho"], card["rank"], (features[0], features[1]) if several else features[0], card["weighting"],
         card["n_samples"], modes, tensors.get("values"), tuple(card["ridge"]) if several else card["ridge"],
-        card["faithful"],
+        card["faithful"], _restore_moments(tensors),
     )  # fmt: skip
 
 
 def _listed(entry: Any) -> list[Any]:
     return entry if isinstance(entry, list) else [entry]
+
+
+def _restore_moments(tensors: dict[str, np.ndarray]) -> tuple[ModeMoments, ...]:
+    held = [tower for tower in (0, 1) if f"{_prefix(tower)}moments.mean" in tensors]
+    parts = [[tensors[f"{_prefix(tower)}moments.{name}"] for name in ("mean", "covariance")] for tower in held]
+    return tuple(ModeMoments(*part) for part in parts)
 
 
 def _restore_modes(features: Any, n_inputs: int, prefix: str, tensors: dict[str, np.ndarray]) -> ColumnModes:

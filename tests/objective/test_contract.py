@@ -52,6 +52,13 @@ def test_every_objective_is_listed():
     assert {type(objective) for objective in ALL.values()} == set(OBJECTIVES.values())
 
 
+@pytest.mark.parametrize("objective", ALL.values(), ids=ALL)
+def test_rows_without_columns_are_refused(objective):
+    for per_view in (False, True):
+        with pytest.raises(ValueError, match=r"Z has shape \(8, 0\), no column|per-view form|form='practice'"):
+            objective.loss(np.empty((8, 0)), ep.Relation.from_views(4, 2), per_view=per_view)
+
+
 @pytest.fixture(params=VARIANTS)
 def objective(request):
     return VARIANTS[request.param]

@@ -99,6 +99,28 @@ def test_small_temperature_in_half_precision():
         assert torch.isfinite(loss) and torch.isfinite(gradient).all(), f"{critic} overflows"
 
 
+def test_temperatures_are_finite_or_refused():
+    """Squares of 1 / temperature and rows over it in float32 stay in range, or a sentence says so."""
+    Z, G = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32), ep.Relation.from_views(10, 2)
+    for critic in ("cosine", "dot", "density-ratio"):
+        for temperature in (1e-30, 1e30):
+            objective = ep.SimCLR(temperature, critic)
+            assert np.isfinite(objective.loss(Z, G)), f"{objective}"
+            assert np.isfinite(objective.optimum([0.9, 0.5, 0.1]).loss), f"{objective}"
+        with pytest.raises(ValueError, match=r"temperature = 1e-300 is not allowed; give a .* of at least 1e-30"):
+            ep.SimCLR(1e-300, critic)
+
+
+def test_rows_without_a_positive_are_candidates_of_others():
+    """NT-Xent: a lone row is a negative for everyone, so what it holds counts, NaN included."""
+    Z, G = np.random.default_rng(0).standard_normal((7, 3)), ep.Relation.from_groups([0, 1, 2, 0, 1, 2, -1])
+    for critic in ("cosine", "dot"):
+        objective, moved, spoilt = ep.SimCLR(critic=critic), Z.copy(), Z.copy()
+        moved[-1], spoilt[-1] = Z[0], np.nan
+        assert abs(objective.loss(moved, G) - objective.loss(Z, G)) > 0.1
+        assert np.isnan(objective.loss(spoilt, G))
+
+
 def test_scale_of_rows_does_not_matter_to_cosines():
     Z, G = np.random.default_rng(0).standard_normal((20, 4)), ep.Relation.from_views(10, 2)
     expected = float(ep.SimCLR().loss(Z, G))

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from support import require
 
 from eigenpairs import Relation
@@ -122,6 +123,25 @@ class TestRecall:
         assert G.recall == 1.0
         assert Relation.from_views(3, 2).recall is None
         assert (2 * G).recall is None and G[:10].recall is None and (G + G).recall is None
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+@pytest.mark.parametrize("columns", [4, 30])
+def test_sparse_rows_have_the_neighbours_of_dense_ones(metric, columns):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, columns))
+    if columns > 4:  # fewer would leave ties
+        X[40:] *= rng.random((40, columns)) < 0.6
+    if metric == "cosine":
+        X[:2] *= 1e200
+        X[10:12] = 0.0  # each other's neighbours
+    dense, sparse = (Relation.from_neighbors(rows, 1, metric).to_sparse() for rows in (X, sp.coo_array(X)))
+    assert (dense != sparse).nnz == 0
+    with pytest.raises(TypeError, match=r"X is a sparse matrix.*pass X.toarray\(\)"):
+        Relation.from_neighbors(sp.csr_array(X), 3, metric, "faiss")
+    X[5, 1] = np.nan
+    with pytest.raises(ValueError, match=r"X\[5, 1\] = nan"):
+        Relation.from_neighbors(sp.csr_array(X), 3, metric)
 
 
 class TestBadInput:

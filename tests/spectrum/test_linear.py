@@ -291,6 +291,7 @@ class TestInputs:
             (np.zeros((10, 2, 2)), {}, "reshape images"),
             (np.full((10, 2), np.nan), {}, r"X\[0, 0\] = nan"),
             (np.where(np.arange(20).reshape(10, 2) == 7, np.inf, 1.0), {}, r"X\[3, 1\] = inf"),
+            (np.zeros((10, 0)), {}, r"X has shape \(10, 0\), no column"),
             (np.eye(10), {"weighting": "rows"}, "weighting = 'rows' is unknown"),
             (np.eye(10), {"n_components": 0}, "n_components = 0 is too small"),
         ],
@@ -312,7 +313,10 @@ class TestInputs:
             (lambda: spec.heldout(G, X), "relation is a ndarray"),
             (lambda: ep.VICReg().loss(X, np.zeros(len(X))), "G is a ndarray"),
             (lambda: ep.VICReg().optimum(spec), "rho is a Spectrum; give .* spectrum.rho"),
+            (lambda: spec.transform("rows"), r"X is a str, which holds no rows; give an array"),
             (lambda: ep.SpectralSSL("vicreg").fit(X), "objective = 'vicreg'"),
+            (lambda: ep.SpectralSSL().fit(ep.Towers(X, X)), r"X is a pair of towers.*ep.spectrum\(X\).embed"),
+            (lambda: ep.SpectralSSL().fit(X, relation=G).transform(ep.Towers(X, X)), "X is a pair of towers"),
             (lambda: ep.SpectralSSL().fit(X, relation=np.zeros(len(X))), "relation is a ndarray"),
         ):
             with pytest.raises(TypeError, match=message):

@@ -76,6 +76,45 @@ def test_descends_on_the_sphere_to_an_eigenvector():
     assert found.converged and found.value == pytest.approx(np.linalg.eigvalsh(H)[0])
 
 
+def test_a_line_search_that_rounding_stops_is_tried_along_the_gradient():
+    """Far from the origin of the values a conjugate direction often shows no decrease while the gradient does."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        Q = np.linalg.qr(rng.standard_normal((8, 8)))[0]
+        H = Q * np.geomspace(1, 1e4, 8) @ Q.T
+
+        def value(x, H=H):
+            return float(1e3 + 0.5 * x @ H @ x + np.sum(x**4)), H @ x + 4 * x**3
+
+        found = conjugate_gradients(value, rng.standard_normal(8), False, 2000, 1e-12)
+        assert found.converged and found.value == pytest.approx(1e3, abs=1e-8)
+
+
+def test_reads_the_rows_of_the_pairs_alone():
+    X, G = gaussian_views(np.array([0.9, 0.7, 0.4]), n=5000)
+    emb = ep.spectrum(X, G).embed(ep.SimCLR(0.5))
+    read = []
+
+    class Spied(np.ndarray):
+        def __getitem__(self, rows):
+            found = np.asarray(super().__getitem__(rows))
+            read.append(len(found))
+            return found
+
+    found = emb.refined(G, X=X.view(Spied), n_pairs=50, max_iter=2)
+    assert sum(read) == 100, f"{sum(read)} rows were read for 50 pairs"
+    np.testing.assert_array_equal(found.map, emb.refined(G, n_pairs=50, max_iter=2).map)
+    torch = pytest.importorskip("torch")
+    np.testing.assert_allclose(emb.refined(G, X=torch.tensor(X), n_pairs=50, max_iter=2).map, found.map)
+
+
+def test_the_free_class_is_refined_on_its_own_rows():
+    X = gaussian_views(np.array([0.9, 0.5]), n=30)[0]
+    near = ep.Relation.from_neighbors(X, 5)
+    emb = ep.spectrum(None, near, features=ep.Free(), n_components=5).embed(ep.SimCLR(0.5))
+    assert emb.refined(near, n_pairs=40, max_iter=5).map.shape == (5, 5)
+
+
 def test_towers_and_repeats():
     rng = np.random.default_rng(0)
     hidden = rng.standard_normal((300, 3))
@@ -90,8 +129,12 @@ def test_refusals():
     X, G = gaussian_views(np.array([0.9, 0.5]), n=20)
     with pytest.raises(ValueError, match="needs no refining"):
         ep.spectrum(X, G).embed(ep.SpectralContrastive()).refined(G)
-    with pytest.raises(ValueError, match="no finite loss"):
+    with pytest.raises(ValueError, match=r"DirectSet\(.* has no scalar loss .* refine another objective"):
         ep.spectrum(X, G).embed(ep.DirectCopy()).refined(G)
+    with pytest.raises(ValueError, match="no finite loss"):
+        ep.spectrum(X, G).embed(ep.SimCLR()).refined(G, X=np.full_like(X, np.nan))
+    with pytest.raises(ValueError, match="relation has 6 rows and X has 40"):
+        ep.spectrum(X, G).embed(ep.SimCLR()).refined(ep.Relation.from_views(3, 2))
     with pytest.raises(ValueError, match="over = 'rows'"):
         ep.spectrum(X, G).embed(ep.SimCLR()).refined(G, over="rows")
     with pytest.raises(TypeError, match="relation"):

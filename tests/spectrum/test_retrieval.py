@@ -61,6 +61,54 @@ def test_bias_orders_what_cosines_cannot():
     assert (scores.argmax(1) == wanted).mean() > (without.argmax(1) == wanted).mean() + 0.1
 
 
+def uneven(n=60, seed=0):
+    """Rows in groups of 1 to 4, so that degrees differ, and the columns' mean with them."""
+    rng = np.random.default_rng(seed)
+    i, j = rng.integers(0, n, (2, 3 * n))
+    G = ep.Relation.from_edges(i[i != j], j[i != j], n_samples=n + 2)
+    X = rng.standard_normal((n + 2, 4)) * [3, 1, 1, 0.5] + 0.05 * G.degrees[:, None] * [1, -2, 0, 1]
+    X[:n] += G[:n] @ X[:n] / 10
+    X[-1] = np.nan  # without a partner
+    return X, G
+
+
+def moments_of_rows(Z, weight):
+    Z, weight = Z[weight > 0], weight[weight > 0] / weight.sum()
+    mean = weight @ Z
+    return mean, (Z - mean).T @ (weight[:, None] * (Z - mean))
+
+
+@pytest.mark.parametrize("weighting", ["pairs", "samples"])
+@pytest.mark.parametrize("features", [ep.Linear(), ep.Linear(0.3), ep.Free()])
+def test_the_bias_knows_the_rows_it_was_made_on(weighting, features, tmp_path):
+    """Under a ridge or another weighting E[phi phi^T] is not I; the loss takes moments of the rows themselves."""
+    X, G = uneven()
+    rows = None if isinstance(features, ep.Free) else X
+    objective = ep.SimCLR(temperature=0.3, critic="density-ratio")
+    emb = ep.spectrum(rows, G, features, weighting=weighting).embed(objective, 4)
+    Z = emb.transform(rows)[:-2]
+    mean, covariance = moments_of_rows(Z, G.degrees[:-2])
+    centred = Z - mean
+    wanted = centred @ centred.T + 0.3 * objective.bias(centred, covariance)
+    ep.save(emb, tmp_path / "model")
+    for model in (emb, ep.load(tmp_path / "model")) if rows is not None else (emb,):
+        given = None if rows is None else X[:-2]
+        found = model.similarity(given, given)[: len(Z), : len(Z)]
+        difference = found - wanted
+        np.testing.assert_allclose(difference, difference[:, :1] + 0 * difference, atol=1e-8, err_msg="ranks differ")
+
+
+def test_the_bias_is_that_of_the_banks_tower():
+    data = towers(200)
+    objective = ep.SimCLR(temperature=0.3, critic="density-ratio")
+    emb = ep.spectrum(data, features=(ep.Linear(0.2), ep.Linear(2.0))).embed(objective)
+    for sides in ((0, 1), (1, 0), (0, 0)):
+        Z, W = (emb.transform(data.sides[side], tower=side) for side in sides)
+        wanted = Z @ W.T + 0.3 * objective.bias(W, np.cov(W.T, bias=True))
+        found = emb.similarity(data.sides[sides[0]], data.sides[sides[1]], towers=sides)
+        np.testing.assert_allclose(found, wanted, atol=1e-8, err_msg=f"towers {sides}")
+
+
 def test_one_tower_and_free_class():
     X, G = rows_with_correlations([0.99, 0.98, 0.97], n_sources=30)
     emb = ep.spectrum(X, G).embed(ep.SpectralContrastive(), 4)

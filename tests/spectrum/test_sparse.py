@@ -246,10 +246,15 @@ class TestErrors:
         for call in (
             lambda: ep.spectrum(X, G, Kernel(n_landmarks=10)),
             lambda: ep.spectrum(sparse_rows(), G, Kernel(n_landmarks=10)).transform(X),
-            lambda: ep.Relation.from_neighbors(X),
+            lambda: ep.Relation.from_neighbors(X, method="faiss"),
         ):
-            with pytest.raises(TypeError, match=r"sparse matrix, which only linear spectra .* pass X.toarray\(\)"):
+            with pytest.raises(TypeError, match=r"sparse matrix, which ep.Linear takes .* pass X.toarray\(\)"):
                 call()
+        for at, name in enumerate(("X_a", "X_b")):
+            towers = [sparse_rows(), sparse_rows()]
+            towers[at] = X
+            with pytest.raises(TypeError, match=rf"{name} is a sparse matrix.*pass {name}.toarray\(\)"):
+                ep.spectrum(ep.Towers(*towers), features=Kernel(n_landmarks=10))
         with pytest.raises(TypeError, match=r"pass Z.toarray\(\)"):
             ep.VICReg().loss(X, G)
         with pytest.raises(ValueError, match="device = 'cpu' is for dense rows, and X is sparse"):

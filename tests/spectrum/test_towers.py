@@ -273,6 +273,15 @@ class TestInputs:
                 "one by one",
             ),
             (lambda A, B: ep.Towers(A, [1.0, 2.0]), ValueError, "X_b has shape"),
+            (lambda A, B: ep.Towers(None, B), TypeError, "X_a is a NoneType, which holds no rows"),
+            (lambda A, B: ep.Towers(A, B[:, :0]), ValueError, r"X_b has shape \(10, 0\), no column"),
+            (lambda A, B: ep.spectrum(ep.Towers(A[:0], B[:0])), ValueError, "towers have 0 and 0 rows, so there is no"),
+            (lambda A, B: ep.spectrum(ep.Towers(A, B)).heldout(A), TypeError, r"2 tower.*give ep.Towers\(X_a, X_b\)"),
+            (
+                lambda A, B: ep.spectrum(A, ep.Relation.from_views(5, 2)).heldout(ep.Towers(A, B)),
+                TypeError,
+                "1 tower.*give one table",
+            ),
         ],
     )
     def test_errors_say_what_to_do(self, call, error, message):
@@ -283,8 +292,9 @@ class TestInputs:
     def test_nan_is_named_with_its_tower(self):
         A, B = two_tables(50, (3, 4))
         B[30, 2] = np.nan
-        with pytest.raises(ValueError, match=r"X_b\[30, 2\] = nan"):
-            ep.spectrum(ep.Towers(A, B))
+        for features in (ep.Linear(), ep.Kernel(n_landmarks=10)):
+            with pytest.raises(ValueError, match=r"X_b\[30, 2\] = nan"):
+                ep.spectrum(ep.Towers(A, B), features=features)
 
     def test_uneven_degrees_have_no_samples_weighting(self):
         *_, G = crossing()

@@ -22,9 +22,12 @@ class Features(Parameters, ABC):
 
     ridge: float | str = 0.0
 
+    takes_sparse: bool = False
+    """Whether the rows may be those of a sparse matrix, which is said before there is a map."""
+
     @abstractmethod
-    def fitted(self, X: Any) -> FeatureMap:
-        """The map for this data: number of columns, landmarks and the like."""
+    def fitted(self, X: Any, name: str = "X") -> FeatureMap:
+        """The map for this data: number of columns, landmarks and the like; `name` is what messages call X."""
 
     @abstractmethod
     def restored(self, n_inputs: int, state: dict[str, np.ndarray]) -> FeatureMap:

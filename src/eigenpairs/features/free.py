@@ -25,7 +25,7 @@ class Free(Features):
     array([ 0.5, -0.5, -1. ])
     """
 
-    def fitted(self, X: Any) -> FeatureMap:
+    def fitted(self, X: Any, name: str = "X") -> FeatureMap:
         raise TypeError("Free has no feature columns; ep.spectrum solves the graph itself")
 
     def restored(self, n_inputs: int, state: dict[str, np.ndarray]) -> FeatureMap:

@@ -147,11 +147,11 @@ class Kernel(Features):
                 f"give an even number such as {self.n_landmarks + 1}"
             )
 
-    def fitted(self, X: Any) -> KernelMap:
-        X = table(X, "X")
+    def fitted(self, X: Any, name: str = "X") -> KernelMap:
+        X = table(X, name)
         # One stream for each choice, so that another gamma keeps the landmarks.
         for_rows, for_gamma, for_columns = np.random.default_rng(self.random_state).spawn(3)
-        sample = sampled_rows(X, self._rows_needed(X.shape[1]), for_rows)
+        sample = sampled_rows(X, self._rows_needed(X.shape[1]), for_rows, name)
         # Distances are computed by expanding the square: about a far origin they would have no digits left.
         origin = sample.mean(axis=0) if self.kernel in OF_DIFFERENCES else np.zeros(sample.shape[1])
         sample -= origin
@@ -165,10 +165,14 @@ class Kernel(Features):
         with np.errstate(over="ignore", invalid="ignore"):
             K = resolved._values(points, points)
         if not np.isfinite(K.diagonal()).all():
-            raise ValueError(f"kernel = {self.kernel!r} overflows on the rows of X; rescale X or lower the degree")
+            raise ValueError(
+                f"kernel = {self.kernel!r} overflows on the rows of {name}; rescale {name} or lower the degree"
+            )
         kept, inverse = pivoted_cholesky(K)
         if len(kept) == 0:
-            raise ValueError(f"kernel = {self.kernel!r} is 0 on all sampled rows of X; choose 'rbf' or mend X")
+            raise ValueError(
+                f"kernel = {self.kernel!r} is 0 on all sampled rows of {name}; choose 'rbf' or mend {name}"
+            )
         return NystromMap(resolved, origin, points[kept], inverse)
 
     def restored(self, n_inputs: int, state: dict[str, np.ndarray]) -> KernelMap:

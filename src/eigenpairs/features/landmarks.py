@@ -20,7 +20,7 @@ that it still has some six digits: no column is amplified noise, which scaling t
 """
 
 
-def sampled_rows(X: Any, count: int, rng: np.random.Generator) -> np.ndarray:
+def sampled_rows(X: Any, count: int, rng: np.random.Generator, name: str = "X") -> np.ndarray:
     """At most `count` distinct rows of X, float64, in the order of X so that a file is read forward.
 
     Raises
@@ -28,15 +28,13 @@ def sampled_rows(X: Any, count: int, rng: np.random.Generator) -> np.ndarray:
     ValueError
         If X is empty, or a sampled row holds NaN or inf.
     """
-    n, n_inputs = X.shape
-    if n == 0 or n_inputs == 0:
-        raise ValueError(
-            f"X has shape {(n, n_inputs)}, so there is nothing to sample; give at least one row and column"
-        )
+    n = X.shape[0]
+    if n == 0:
+        raise ValueError(f"{name} has shape {tuple(X.shape)}, so there is nothing to sample; give at least one row")
     rows = np.arange(n) if n <= count else np.sort(rng.choice(n, count, replace=False))
     sample = read_rows(X, rows).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        finite_rows(sample, rows, "X")
+        finite_rows(sample, rows, name)
     return sample
 
 
@@ -64,7 +62,7 @@ def median_gamma(sample: np.ndarray, metric: str, rng: np.random.Generator) -> f
     with np.errstate(over="ignore"):
         gamma = 1 / np.median(distances)
     if not 0 < gamma < np.inf:
-        raise ValueError("X holds values whose distances overflow or vanish; rescale its columns")
+        raise ValueError("the rows hold values whose distances overflow or vanish; rescale the columns")
     return float(gamma)
 
 

@@ -43,12 +43,14 @@ class Linear(Features):
 
     ridge: float | str = 0.0
 
+    takes_sparse = True
+
     def validate(self) -> None:
         if self.ridge != "auto":
             real_number(self.ridge, "ridge", 0.0)
 
-    def fitted(self, X: Any) -> LinearMap:
-        return LinearMap(table(X, "X", sparse=True).shape[1])
+    def fitted(self, X: Any, name: str = "X") -> LinearMap:
+        return LinearMap(table(X, name, sparse=True).shape[1])
 
     def restored(self, n_inputs: int, state: dict[str, np.ndarray]) -> LinearMap:
         return LinearMap(n_inputs)

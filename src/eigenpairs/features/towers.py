@@ -53,9 +53,11 @@ class Towers:
         Raises
         ------
         ValueError
-            If lengths differ.
+            If a tower is empty, or lengths differ.
         """
         n_a, n_b = self.lengths
+        if not n_a * n_b:
+            raise ValueError(f"the towers have {n_a} and {n_b} rows, so there is no pair; give each at least one row")
         if relation is None:
             if n_a != n_b:
                 raise ValueError(

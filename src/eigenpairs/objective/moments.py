@@ -165,7 +165,5 @@ def views_of(Z: Array, G: Any) -> Array:
     """Z (n_views * n, K) as (n_views, n, K), for statistics taken view by view."""
     if a_relation(G, "G").n_views is None:
         raise ValueError("per_view=True needs Relation.from_views(n_sources, n_views); this relation has no views")
-    if Z.shape[0] != G.n_samples:
-        raise ValueError(f"Z has {Z.shape[0]} rows and the relation {G.n_samples}; give one row per sample")
-    Z = at_least_float32(Z)
+    Z = BatchMoments(Z, G).Z
     return namespace(Z).reshape(Z, (G.n_views, -1, Z.shape[1]))

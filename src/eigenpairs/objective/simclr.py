@@ -33,6 +33,9 @@ from eigenpairs.objective.moments import BatchMoments, views_of
 from eigenpairs.objective.optimum import LARGEST_RHO, Optimum, diagonal_map, padded
 
 CRITICS = ("cosine", "dot", "density-ratio")
+SMALLEST_TEMPERATURE = 1e-30
+"""Squares of 1/tau, and rows over tau in float32, have to stay finite."""
+
 NOTE = "Gaussian reference for many candidates, relative to log N; no bound"
 
 
@@ -47,7 +50,7 @@ class SimCLR(Objective):
     Parameters
     ----------
     temperature : float, default 0.1
-        tau, divides the similarity.
+        tau, divides the similarity; at least 1e-30.
     critic : "cosine", "dot" or "density-ratio"
         s = cos(z, z')/tau; z.z'/tau; or z.z'/tau + c(z') on centred rows, where c is derived from Cov(z) (`bias`).
 
@@ -64,7 +67,7 @@ class SimCLR(Objective):
     critic: str = "cosine"
 
     def validate(self) -> None:
-        real_number(self.temperature, "temperature", 0.0, above=True)
+        real_number(self.temperature, "temperature", SMALLEST_TEMPERATURE)
         one_of(self.critic, "critic", CRITICS)
 
     @property
@@ -121,9 +124,11 @@ class SimCLR(Objective):
         P = matrix_function(covariance / self.temperature, _rho_of_gain, _rho_slope)
         return namespace(Z).sum((Z @ P) * Z, axis=1) / (-2 * self.temperature)
 
-    def retrieval_bias(self, Z: Array, covariance: Array) -> Array | None:
-        # In units of z.z', which is what retrieval computes.
-        return self.temperature * self.bias(Z, covariance) if self.critic == "density-ratio" else None
+    def retrieval_bias(self, Z: Array, mean: Array, covariance: Array) -> Array | None:
+        if self.critic != "density-ratio":
+            return None
+        # In units of z.z', of which the critic's product of centred rows keeps -z'.mean, and what the query alone says.
+        return self.temperature * self.bias(Z - mean, covariance) - Z @ mean
 
     # ------------------------------------------------------------------ on the spectrum
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from eigenpairs._arrays import to_numpy
 from eigenpairs._validate import finite_rows, one_of, table, whole_number
@@ -24,6 +25,8 @@ def nearest_neighbors(
 
     Among rows equally far, which are listed is not defined; a row is never its own neighbour.
 
+    A sparse X is searched as it is, by the exact method.
+
     Raises
     ------
     ValueError
@@ -32,7 +35,8 @@ def nearest_neighbors(
         If method="faiss" and faiss is not installed.
     """
     one_of(method, "method", METHODS)
-    X = to_numpy(table(X, "X"))
+    X = table(X, "X", sparse=method == "auto")
+    X = X if sp.issparse(X) else to_numpy(X)
     n = X.shape[0]
     if n <= k:
         raise ValueError(f"k = {k} neighbours need more than {k} rows, X has {n}; lower k")
@@ -60,8 +64,13 @@ def nearest_neighbors(
     return i[j >= 0], j[j >= 0], recall
 
 
-def on_sphere(X: np.ndarray) -> np.ndarray:
-    """Rows of length 1; rows of zeros get a direction of their own, orthogonal to all others."""
+def on_sphere(X: Any) -> Any:
+    """Rows of length 1, sparse if X is; rows of zeros get a direction of their own, orthogonal to all others."""
+    if sp.issparse(X):
+        from sklearn.preprocessing import normalize
+
+        unit = normalize(normalize(X, "max"))
+        return sp.hstack([unit, sp.csr_array(abs(unit).sum(axis=1)[:, None] == 0)], format="csr")
     X = X.astype(np.result_type(X.dtype, np.float32), copy=False)
     largest = np.abs(X).max(axis=1, keepdims=True)
     zero = largest == 0
@@ -70,9 +79,9 @@ def on_sphere(X: np.ndarray) -> np.ndarray:
     return np.column_stack([unit, zero]) if zero.any() else unit
 
 
-def exact_neighbors(X: np.ndarray, k: int, metric: str) -> np.ndarray:
+def exact_neighbors(X: Any, k: int, metric: str) -> np.ndarray:
     """(n, k) rows of X nearest to each row of X, itself included."""
-    if X.shape[1] <= KD_TREE_COLUMNS and metric == "euclidean":
+    if X.shape[1] <= KD_TREE_COLUMNS and metric == "euclidean" and not sp.issparse(X):
         from scipy.spatial import cKDTree
 
         return cKDTree(X).query(X, k, workers=-1)[1]

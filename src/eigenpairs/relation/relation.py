@@ -121,7 +121,7 @@ class Relation(Operator):
 
         Parameters
         ----------
-        X : (n_samples, n_features) array
+        X : (n_samples, n_features) array, or sparse matrix for method="auto"
         k : int, default 15
             Neighbours per row, the row itself not counted.
         metric : str, default "euclidean"
@@ -141,7 +141,7 @@ class Relation(Operator):
             If faiss is asked for and not installed.
         """
         i, j, recall = nearest_neighbors(X, whole_number(k, "k", 1), metric, method, random_state)
-        relation = cls.from_edges(i, j, np.full(len(i), 0.5), n_samples=len(X))
+        relation = cls.from_edges(i, j, np.full(len(i), 0.5), n_samples=np.shape(X)[0])
         relation.recall = recall
         return relation
 

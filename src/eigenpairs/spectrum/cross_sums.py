@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from eigenpairs._validate import table
 from eigenpairs.features import FeatureMap, Towers
 from eigenpairs.relation import Relation
 from eigenpairs.relation.term import Cliques, Pairs
@@ -113,8 +112,8 @@ def cross_sums(
 
 
 def _reader(X: Any, feature_map: FeatureMap, device: str | None, name: str) -> Reader | SparseReader:
-    X = table(X, name, sparse=feature_map.takes_sparse)
-    return SparseReader(X, device, name) if sp.issparse(X) else Reader(X, feature_map, device, name)
+    sparse = sp.issparse(X) and feature_map.takes_sparse
+    return SparseReader(X, device, name) if sparse else Reader(X, feature_map, device, name)
 
 
 def _crossing(block: Cliques | Pairs, n_a: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

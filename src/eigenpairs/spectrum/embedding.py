@@ -9,7 +9,7 @@ import numpy as np
 
 from eigenpairs._arrays import namespace
 from eigenpairs._html import card
-from eigenpairs._validate import a_relation, one_of, whole_number
+from eigenpairs._validate import one_of, whole_number
 from eigenpairs.features import Towers
 from eigenpairs.objective import Objective, Optimum
 from eigenpairs.objective.optimum import padded
@@ -101,21 +101,22 @@ class Embedding:
         whole_number(max_iter, "max_iter", 1)
         if not self.objective.centred:
             raise ValueError(f"{self.objective!r} does not centre; its closed form is exact and needs no refining")
-        X = self.spectrum.fitted if X is None else X
-        relation = X.pairs(relation) if isinstance(X, Towers) else a_relation(relation)
+        if not self.objective.has_loss:
+            raise ValueError(
+                f"{self.objective!r} has no scalar loss to minimise: where its dynamics ends is what `optimum` gives; "
+                "refine another objective, such as ep.SimCLR()"
+            )
+        X, relation = self.spectrum.with_pairs(X, relation)
         pairs = relation.sample(random_state, n_pairs)
         drawn = Relation.from_views(n_pairs, 2)
         if isinstance(X, Towers):
             pairs = np.sort(pairs, axis=1)  # the first tower's row first
             drawn = Relation.between(np.arange(n_pairs), np.arange(n_pairs))
-        phi = np.asarray(self.spectrum.transform(X), dtype=np.float64)
-        if len(phi) != relation.n_samples:
-            raise ValueError(f"relation has {relation.n_samples} rows and X has {len(phi)}; give one row per sample")
+        phi = self.spectrum.modes_at(X, pairs.T.ravel())
         start = self.map
         if over == "map":  # modes that the closed form leaves out may come in
             start = np.concatenate([start, np.zeros((phi.shape[1] - len(start), start.shape[1]))])
-        phi = phi[pairs.T.ravel(), : len(start)]
-        found, first = minimise_on_rows(self.objective, phi, drawn, start, over, max_iter, tol)
+        found, first = minimise_on_rows(self.objective, phi[:, : len(start)], drawn, start, over, max_iter, tol)
         outcome = "converged" if found.converged else "stopped where rounding hides any further decrease"
         if found.steps == max_iter:
             outcome = "not converged: give it more max_iter"
@@ -181,7 +182,8 @@ class Embedding:
             bad = np.flatnonzero(~np.isfinite(Z.sum(axis=1)))
             if len(bad):
                 raise ValueError(f"row {bad[0]} of the {name} rows given holds NaN or inf; drop or impute such rows")
-        bias = self.objective.retrieval_bias(Z_b, self.map.T @ self.map)
+        moments = self.spectrum.moments_of(towers[1]).mapped(self.map)
+        bias = self.objective.retrieval_bias(Z_b, moments.mean, moments.covariance)
         return (Z_a, Z_b, bias) if bias is not None else (of_length_one(Z_a), of_length_one(Z_b), None)
 
     def _float64(self, X: Any, tower: int) -> np.ndarray:

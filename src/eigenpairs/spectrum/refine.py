@@ -78,6 +78,17 @@ def conjugate_gradients(
     def moved(x: np.ndarray, v: np.ndarray) -> np.ndarray:
         return (x + v) * (radius / np.linalg.norm(x + v)) if on_sphere else x + v
 
+    def searched(direction: np.ndarray) -> tuple[np.ndarray, float, np.ndarray, float] | None:
+        """A point further down along a direction, its value, its gradient and the step; None if there is none."""
+        slope, size = float(np.sum(gradient * direction)), step
+        while size * -slope >= 1e-16 * max(1.0, abs(value)):  # less is hidden by rounding
+            new = moved(x, size * direction)
+            new_value, new_raw = value_and_gradient(new)
+            if new_value <= value + 1e-4 * size * slope:
+                return new, new_value, new_raw, size
+            size /= 3
+        return None
+
     x, (value, raw) = start, value_and_gradient(start)
     gradient = tangent(x, raw)
     direction, step = -gradient, 0.1 * radius / max(float(np.linalg.norm(gradient)), 1e-300)
@@ -85,19 +96,14 @@ def conjugate_gradients(
         size = float(np.linalg.norm(gradient))
         if size * np.linalg.norm(x) <= tol * max(1.0, abs(value)):
             return Descent(x, value, count, True)
-        slope = float(np.sum(gradient * direction))
-        if slope >= 0:  # no way down along it: start over
-            direction, slope = -gradient, -(size**2)
-        while True:
-            new = moved(x, step * direction)
-            new_value, raw = value_and_gradient(new)
-            if new_value <= value + 1e-4 * step * slope:
-                break
-            step /= 3
-            if not step * abs(slope) >= 1e-16 * max(1.0, abs(value)):  # rounding hides any decrease; or slope is nan
-                return Descent(x, value, count, False)
-        old, gradient = tangent(new, gradient), tangent(new, raw)
+        found = searched(direction)
+        if found is None:  # start over
+            direction = -gradient
+            found = searched(direction)
+        if found is None:
+            return Descent(x, value, count, False)
+        x, value, raw, step = found[0], found[1], found[2], 2 * found[3]
+        old, gradient = tangent(x, gradient), tangent(x, raw)
         beta = max(0.0, float(np.sum(gradient * (gradient - old))) / max(size**2, 1e-300))
-        direction = -gradient + beta * tangent(new, direction)
-        x, value, step = new, new_value, 2 * step
+        direction = -gradient + beta * tangent(x, direction)
     return Descent(x, value, max_iter, False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from functools import reduce
+from collections.abc import Callable
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from eigenpairs.features import FeatureMap, Features, Free, Linear, Towers
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import Progress, pair_sums
 from eigenpairs.spectrum.graph import solve_graph
-from eigenpairs.spectrum.modes import ColumnModes
+from eigenpairs.spectrum.modes import ColumnModes, ModeMoments
 from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.ridge import choose_ridge, fold_of_rows
 from eigenpairs.spectrum.solvers import Solver
@@ -109,7 +110,10 @@ def spectrum(
         found = _solve_free(X, relation, chosen, n_components, weighting, tol, random_state, solver)
     else:
         found = _solve_columns(X, relation, chosen, n_components, weighting, device, random_state, progress)
-    found.faithful = found.faithful and (weighting == "pairs" or relation.uniform)
+    if weighting == "samples" and not relation.uniform:
+        rows = found.modes[0].chunks(found.fitted) if found.values is None else [found.values]
+        found.moments = (ModeMoments.of_rows(rows, relation.degrees / relation.total),)
+        found.faithful = False
     return found
 
 
@@ -153,20 +157,32 @@ def _solve_columns(
 ) -> Spectrum:
     if X is None:
         raise TypeError(f"X is None, but {type(features).__name__} features need data; only Free does without")
-    X = table(X, "X", sparse=True)
+    X = table(X, "X", sparse=features.takes_sparse)
     if X.shape[0] != relation.n_samples:
         raise ValueError(f"X has {X.shape[0]} rows and relation {relation.n_samples}; give one row of X per sample")
     feature_map = features.fitted(X)
-    X = table(X, "X", sparse=feature_map.takes_sparse)
     rows_of_fold = fold_of_rows(relation, seed) if features.ridge == "auto" else None
     log.info("summing moments of %d rows x %d columns", X.shape[0], feature_map.n_columns)
-    if sp.issparse(X):
-        folds = sparse_pair_sums(X, relation, weighting, device, progress, rows_of_fold)
-    else:
-        folds = pair_sums(X, feature_map, relation, weighting, device, progress, rows_of_fold)
-    found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples)
+    sums_over = partial(sums_of_rows, X, relation=relation, weighting=weighting, device=device)
+    folds = sums_over(feature_map, progress=progress, folds=rows_of_fold)
+    found = spectrum_of_sums(folds, features, feature_map, n_components, weighting, relation.n_samples, sums_over)
     found.fitted = X
     return found
+
+
+def sums_of_rows(
+    X: Any,
+    columns: FeatureMap,
+    relation: Relation,
+    weighting: str = "pairs",
+    device: str | None = None,
+    progress: Progress | None = None,
+    folds: np.ndarray | None = None,
+) -> list[PairSums]:
+    """`pair_sums`, without filling sparse rows that are their own columns."""
+    if sp.issparse(X) and columns.takes_sparse:
+        return sparse_pair_sums(X, relation, weighting, device, progress, folds)
+    return pair_sums(X, columns, relation, weighting, device, progress, folds)
 
 
 def spectrum_of_sums(
@@ -176,12 +192,24 @@ def spectrum_of_sums(
     n_components: int,
     weighting: str,
     n_samples: int,
+    sums_over: Callable[[FeatureMap], list[PairSums]] | None = None,
 ) -> Spectrum:
-    """The spectrum of a span whose moments are known, fold by fold if a ridge is to be chosen."""
+    """The spectrum of a span whose moments are known, fold by fold if a ridge is to be chosen.
+
+    Nearly collinear columns need a second reading (docs/theory.md, section 1): `sums_over` gives the moments of others.
+    """
     ridge = choose_ridge(folds, n_components) if features.ridge == "auto" else float(features.ridge)
     sums = reduce(PairSums.__add__, folds)
-    pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
+    pencil, columns = Pencil(sums.covariance, sums.disagreement, sums.mean), feature_map
+    if sums_over is not None and pencil.whitener.delicate(ridge):
+        columns = ColumnModes(feature_map, sums.mean, pencil.whitener.basis())
+        (sums,) = sums_over(columns)
+        pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
     rho, weights = pencil.solve(n_components, ridge)
     log.info("solved %d modes of rank %d, ridge %g", len(rho), pencil.rank(ridge), ridge)
-    modes = (ColumnModes(feature_map, sums.mean, weights),)
-    return Spectrum(rho, pencil.rank(ridge), features, weighting, n_samples, modes, ridge=ridge, faithful=ridge == 0)
+    modes = (ColumnModes.over(columns, sums.mean, weights),)
+    moments = (ModeMoments(np.zeros(len(rho)), weights.T @ sums.covariance @ weights),) if ridge > 0 else ()
+    return Spectrum(
+        rho, pencil.rank(ridge), features, weighting, n_samples, modes,
+        ridge=ridge, faithful=ridge == 0, moments=moments,
+    )  # fmt: skip

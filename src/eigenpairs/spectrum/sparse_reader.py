@@ -65,11 +65,7 @@ class SparseReader:
         """Raise if these rows hold NaN or inf: it shows in their second moment, without a pass over the data."""
         if np.isfinite(np.trace(second)):
             return
-        part = self.X[rows]
-        bad = np.flatnonzero(~np.isfinite(part.data))
-        if len(bad):
-            row = np.searchsorted(part.indptr, bad[:1], side="right") - 1
-            finite_rows(part[row].toarray(), rows[row], self.name)
+        finite_rows(self.X[rows], rows, self.name)
         raise ValueError(f"{self.name} holds values whose squares overflow; rescale its columns")
 
     def add_second(self, total: np.ndarray, rows: sp.csr_array, weight: np.ndarray) -> None:

@@ -11,12 +11,13 @@ import numpy as np
 from eigenpairs._arrays import namespace
 from eigenpairs._html import card
 from eigenpairs._plot import RHO, over_modes
-from eigenpairs._validate import a_relation, an_instance, one_of, whole_number
+from eigenpairs._validate import a_relation, an_instance, one_of, table, whole_number
 from eigenpairs.features import Features, Towers
+from eigenpairs.features.base import read_rows
 from eigenpairs.objective import Objective
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.embedding import Embedding
-from eigenpairs.spectrum.modes import ColumnModes
+from eigenpairs.spectrum.modes import ColumnModes, ModeMoments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,8 @@ class Spectrum:
     faithful : bool
         Whether the modes are orthonormal under the pair distribution (no ridge; weighting "pairs" or equal degrees),
         so that an optimum on this spectrum is the optimum of the loss on the pairs.
+    moments : tuple of ModeMoments
+        One per tower where the modes are not orthonormal under the pair distribution; see `moments_of`.
     """
 
     rho: np.ndarray
@@ -60,6 +63,7 @@ class Spectrum:
     values: np.ndarray | None = None
     ridge: float | tuple[float, float] = 0.0
     faithful: bool = True
+    moments: tuple[ModeMoments, ...] = ()
     fitted: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -99,6 +103,10 @@ class Spectrum:
             raise ValueError(f"tower = {tower} is out of range; this model has {self.n_towers} tower(s), from 0")
         return self.modes[tower]
 
+    def moments_of(self, tower: int) -> ModeMoments:
+        """Mean and covariance of the modes at the rows of one tower, under the pair distribution: mostly 0 and I."""
+        return self.moments[tower] if self.moments else ModeMoments(np.zeros(self.n_modes), np.eye(self.n_modes))
+
     def transform(self, X: Any = None, tower: int | None = None) -> Any:
         """The modes at rows X, (n, n_modes), in X's kind and float dtype; None gives the fitted rows.
 
@@ -113,9 +121,7 @@ class Spectrum:
             if X is not None:
                 raise ValueError("Free knows the fitted rows only: transform(None). For new rows use ep.Linear()")
             return self.values if A is None else self.values[:, : len(A)] @ A
-        X = self.fitted if X is None else X
-        if X is None:
-            raise ValueError("transform(None) needs the fitted rows, which a saved model does not hold; pass X")
+        X = self._rows(X)
         if not isinstance(X, Towers):
             return self.modes_of(tower).apply(X, A)
         if self.n_towers == 1:
@@ -124,6 +130,38 @@ class Spectrum:
             return self.modes_of(tower).apply(X.sides[tower], A)
         sides = [self.modes[at].apply(side, A, f"X_{'ab'[at]}") for at, side in enumerate(X.sides)]
         return namespace(sides[0]).concat(sides)
+
+    def modes_at(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        """(m, n_modes) float64, the modes at m rows of X (the second tower's count on); no others are read."""
+        if self.values is not None:
+            return self.transform(X)[rows]
+        sides = X.sides if isinstance(X, Towers) else (table(X, "X", sparse=True),)
+        found, start = np.empty((len(rows), self.n_modes)), 0
+        for modes, side in zip(self.modes, sides, strict=True):
+            mine = np.flatnonzero((rows >= start) & (rows < start + side.shape[0]))
+            found[mine] = np.concatenate(list(modes.chunks(read_rows(side, rows[mine] - start))))
+            start += side.shape[0]
+        return found
+
+    def with_pairs(self, X: Any, relation: Relation | None) -> tuple[Any, Relation]:
+        """X (None: the fitted rows) and the relation over its rows, which `Towers` have by default."""
+        X = X if self.values is not None else self._rows(X)
+        if isinstance(X, Towers) != (self.n_towers == 2):
+            wanted = "ep.Towers(X_a, X_b)" if self.n_towers == 2 else "one table of rows"
+            raise TypeError(f"X is a {type(X).__name__}, but this model has {self.n_towers} tower(s); give {wanted}")
+        if isinstance(X, Towers):
+            return X, X.pairs(relation)
+        given: Relation = a_relation(relation)
+        n = self.n_samples if X is None else np.shape(X)[0]
+        if n != given.n_samples:
+            raise ValueError(f"relation has {given.n_samples} rows and X has {n}; give one row per sample")
+        return X, given
+
+    def _rows(self, X: Any) -> Any:
+        X = self.fitted if X is None else X
+        if X is None:
+            raise ValueError("transform(None) needs the fitted rows, which a saved model does not hold; pass X")
+        return X
 
     def embed(self, objective: Objective, n_components: int | float | str | None = None) -> Embedding:
         """The optimal embedding of `objective`, ready to transform data.
@@ -201,9 +239,8 @@ class Spectrum:
         A held-out value far below rho means that the class fitted the pairs' noise; use more pairs or a ridge.
         For `Towers` row i pairs with row i unless a relation `between` them says otherwise.
         """
-        relation = X.pairs(relation) if isinstance(X, Towers) else a_relation(relation)
-        Z = np.asarray(self.transform(X), dtype=np.float64)
-        return pair_correlations(Z, relation)
+        X, relation = self.with_pairs(X, relation)
+        return pair_correlations(np.asarray(self.transform(X), dtype=np.float64), relation)
 
     def plot(self, ax: Axes | None = None, heldout: Any = None) -> Axes:
         """Draw rho over the number of the mode, with matplotlib.

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from eigenpairs._validate import an_instance
-from eigenpairs.features import Features, Free, Linear, Towers
+from eigenpairs._validate import an_instance, table
+from eigenpairs.features import FeatureMap, Features, Free, Linear, Towers
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import Progress
 from eigenpairs.spectrum.cross_sums import CrossSums, cross_sums
 from eigenpairs.spectrum.lapack import singular
-from eigenpairs.spectrum.modes import ColumnModes
+from eigenpairs.spectrum.modes import ColumnModes, ModeMoments
 from eigenpairs.spectrum.ridge import RIDGES, fold_of_rows, heldout_loss
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.whitener import Whitener, fixed_signs
@@ -51,20 +51,28 @@ def solve_towers(
     turn the pencil [[0, C_ab], [C_ba, 0]] v = rho diag(S_a, S_b) v into the singular value decomposition of
     B_a^T C_ab B_b (docs/theory.md, section 1). Nothing is padded: columns and rows may differ between towers.
     """
-    maps = [entry.fitted(X) for entry, X in zip(features, towers.sides, strict=True)]
+    maps = [
+        entry.fitted(table(X, name, sparse=entry.takes_sparse), name)
+        for entry, X, name in zip(features, towers.sides, ("X_a", "X_b"), strict=True)
+    ]
     asked = [entry.ridge for entry in features]
     log.info("summing moments of towers of %d x %d and %d x %d columns", *towers.X_a.shape, *towers.X_b.shape)
     rows_of_fold = fold_of_rows(relation, seed) if "auto" in asked else None
     folds = cross_sums(towers, maps, relation, device, progress, rows_of_fold)
     ridges = _choose_ridges(folds, asked, n_components)
-    sums = reduce(CrossSums.__add__, folds)
+    sums, columns = reduce(CrossSums.__add__, folds), maps
     problem = _Canonical(sums)
+    if problem.delicate(ridges):  # docs/theory.md, section 1
+        columns = problem.columns(maps, sums.mean, ridges)
+        (sums,) = cross_sums(towers, columns, relation, device)
+        problem = _Canonical(sums)
     rho, weights = problem.solve(n_components, ridges)
     log.info("solved %d modes of rank %d, ridges %g and %g", len(rho), problem.rank(ridges), *ridges)
-    modes = tuple(ColumnModes(*parts) for parts in zip(maps, sums.mean, weights, strict=True))
+    modes = tuple(ColumnModes.over(*parts) for parts in zip(columns, sums.mean, weights, strict=True))
+    inner = [W.T @ S @ W for W, S in zip(weights, sums.covariance, strict=True)] if max(ridges) > 0 else []
     return Spectrum(
-        rho, problem.rank(ridges), features, "pairs", relation.n_samples, modes,
-        ridge=ridges, faithful=max(ridges) == 0, fitted=towers,
+        rho, problem.rank(ridges), features, "pairs", relation.n_samples, modes, ridge=ridges,
+        faithful=max(ridges) == 0, moments=tuple(ModeMoments(np.zeros(len(rho)), S) for S in inner), fitted=towers,
     )  # fmt: skip
 
 
@@ -75,6 +83,18 @@ class _Canonical:
         parts = zip(sums.covariance, sums.mean, ("X_a", "X_b"), strict=True)
         self.whiteners = [Whitener(*part) for part in parts]
         self.C = sums.cross_covariance
+
+    def delicate(self, ridges: tuple[float, float]) -> bool:
+        """Whether the sums say too little of some direction of a tower."""
+        return any(part.delicate(ridge) for part, ridge in zip(self.whiteners, ridges, strict=True))
+
+    def columns(self, maps: list[FeatureMap], means: list[np.ndarray], ridges: tuple[float, float]) -> list[FeatureMap]:
+        """Columns of the same spans, white where a tower without ridge has delicate ones."""
+        parts = zip(maps, means, self.whiteners, ridges, strict=True)
+        return [
+            ColumnModes(feature_map, mean, part.basis()) if part.delicate(ridge) else feature_map
+            for feature_map, mean, part, ridge in parts
+        ]
 
     def rank(self, ridges: tuple[float, float]) -> int:
         """Number of canonical correlations."""

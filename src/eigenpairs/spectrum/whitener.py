@@ -12,6 +12,10 @@ EPS = float(np.finfo(np.float64).eps)
 WELL_CONDITIONED = 1e-8
 """Reciprocal condition number above which no eigenvalue can be near the rank rule's threshold."""
 
+DELICATE = 1e-10
+"""Share of the largest eigenvalue below which a kept one has fewer than some five digits: sums of squares of float64
+rows are rounded at 1e-16 of the largest."""
+
 
 class Whitener:
     """Bases B of the columns' span with B^T (S + r I) B = I.
@@ -30,6 +34,7 @@ class Whitener:
     ----------
     varies : (D,) bool, the columns that are not constant
     scale : (D,) their standard deviations, 0 for constant columns
+
     Raises
     ------
     ValueError
@@ -47,7 +52,8 @@ class Whitener:
         self.S = S[np.ix_(self.varies, self.varies)]
         self.mean_eigenvalue = float(np.trace(S)) / len(S)
         std = std[self.varies]
-        self._white = _white_basis(self.S / np.outer(std, std)) / std[:, None]
+        white, self._smallest = _white_basis(self.S / np.outer(std, std))
+        self._white = white / std[:, None]
 
     @cached_property
     def _principal(self) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +70,10 @@ class Whitener:
         """r, the number on the diagonal that `ridge` stands for."""
         return ridge * self.mean_eigenvalue
 
+    def delicate(self, ridge: float = 0.0) -> bool:
+        """Whether S says too little of some direction: sums over the columns of `basis` would say more."""
+        return ridge == 0 and self._smallest < DELICATE
+
     def basis(self, ridge: float = 0.0) -> np.ndarray:
         """(D, r) B with B^T (S + r I) B = I, zero on constant columns."""
         if ridge > 0:
@@ -76,8 +86,10 @@ class Whitener:
         return basis
 
 
-def _white_basis(R: np.ndarray) -> np.ndarray:
-    """(D, r) B with B^T R B = I for a correlation matrix R, truncated by the rank rule.
+def _white_basis(R: np.ndarray) -> tuple[np.ndarray, float]:
+    """(D, r) B with B^T R B = I for a correlation matrix R, truncated by the rank rule; and the smallest share kept.
+
+    The share is that of the smallest eigenvalue kept in the largest, or WELL_CONDITIONED where it is no less.
 
     A matrix that is far from singular has full rank by that rule, and its triangular factor whitens at a tenth of the
     cost of its eigenvectors.
@@ -85,10 +97,11 @@ def _white_basis(R: np.ndarray) -> np.ndarray:
     lapack = scipy.linalg.lapack
     factor, failed = lapack.dpotrf(R, clean=1)
     if not failed and lapack.dpocon(factor, np.abs(R).sum(axis=0).max())[0] > WELL_CONDITIONED:
-        return lapack.dtrtri(factor)[0]
+        return lapack.dtrtri(factor)[0], WELL_CONDITIONED
     values, vectors = scipy.linalg.eigh(R)
     kept = values > max(len(R), 10) * EPS * values[-1]
-    return vectors[:, kept] / np.sqrt(values[kept])
+    values, vectors = values[kept], vectors[:, kept]
+    return vectors * (fixed_signs(vectors) / np.sqrt(values)), float(values[0] / values[-1])
 
 
 def fixed_signs(vectors: np.ndarray, by: np.ndarray | float = 1.0) -> np.ndarray:
