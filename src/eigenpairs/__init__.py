@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
+from eigenpairs.diagnose import Certificate, Diagnosis, certify, diagnose
 from eigenpairs.features import Free, Kernel, Linear, Towers
 from eigenpairs.objective import (
     BarlowTwins,
@@ -49,6 +50,8 @@ _ON_FIRST_USE = {"SpectralSSL": "eigenpairs.estimator"}
 
 __all__ = [
     "BarlowTwins",
+    "Certificate",
+    "Diagnosis",
     "DirectCopy",
     "DirectPred",
     "DirectSet",
@@ -66,6 +69,8 @@ __all__ = [
     "Towers",
     "VICReg",
     "Whitening",
+    "certify",
+    "diagnose",
     "load",
     "save",
     "spectrum",

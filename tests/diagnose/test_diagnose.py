@@ -88,8 +88,8 @@ def test_an_exploded_column_is_named():
     Z = np.random.default_rng(0).standard_normal((5000, 400))
     Z[:, 7] *= 150
     Z[:, 8] *= 1200
-    (found,) = ep.diagnose(Z).findings
-    assert found.kind == "exploded" and "such as 8:" in found.message, "150 times the median is unusual, 1,200 is wrong"
+    found = next(f for f in ep.diagnose(Z).findings if f.kind == "exploded")
+    assert "such as 8:" in found.message, "150 times the median is unusual, 1,200 is wrong"
 
 
 def test_nan_rows_are_left_out_of_every_number():

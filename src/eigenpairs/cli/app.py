@@ -1,6 +1,6 @@
 """The `eigenpairs` command: verbs, exit codes, and one line on stderr for anything a user can mend.
 
-Exit codes: 0 done, 2 bad input or usage, 130 interrupted.
+Exit codes: 0 done, 2 bad input or usage, 3 an embedding is collapsed or invalid (`diagnose`), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
+from eigenpairs.cli.certify import certify
 from eigenpairs.cli.demo import demo
+from eigenpairs.cli.diagnose import diagnose
 from eigenpairs.cli.fit import fit
 from eigenpairs.cli.inspect import inspect
+from eigenpairs.cli.report import report
 from eigenpairs.cli.search import search
 from eigenpairs.cli.transform import transform
 
@@ -32,7 +35,7 @@ def build() -> Any:
     ) -> None:
         pass
 
-    for verb in (demo, fit, transform, search, inspect):
+    for verb in (demo, fit, transform, search, inspect, diagnose, certify, report):
         app.command()(verb)
     return typer.main.get_command(app)
 

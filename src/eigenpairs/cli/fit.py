@@ -14,6 +14,7 @@ from eigenpairs.cli.options import (
     FORCE,
     JSON,
     OBJECTIVE,
+    REPORT,
     SETTINGS,
     parse_features,
     parse_objective,
@@ -59,6 +60,7 @@ def fit(
         help="Output columns: a number; a share such as 0.95 of all gains; or auto, as many as get a gain.",
     ),
     weighting: str = typer.Option("pairs", metavar="NAME", help="pairs (rows weigh by degree) or samples (equally)."),
+    report: str = REPORT,
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
@@ -66,11 +68,13 @@ def fit(
 
     Example: eigenpairs fit views.npy --pairs groups.npy --dim 64 --out model/
     """
+    from eigenpairs.cli.report import check_report, write_report
     from eigenpairs.spectrum import spectrum
     from eigenpairs.spectrum.spectrum import ALL_MODES
     from eigenpairs.storage import check_free, save
 
     check_free(out, force)
+    check_report(report, force)
     chosen, functions = parse_objective(objective, settings), parse_features(features, ridge)
     start = time.perf_counter()
     X, relation = read_rows_and_pairs(data, data_b, pairs)
@@ -85,6 +89,7 @@ def fit(
     solved = time.perf_counter() - start
     accuracy = None if y is None else knn_before_and_after(X, y, relation, embedding)
     save(embedding, out, overwrite=force)
+    write_report(report, [embedding], force, X=X, labels=None if y is None else np.where(y < 0, -1, y))
     best = embedding.optimum
     facts: dict[str, Any] = {
         "model": out,

@@ -29,9 +29,9 @@ def _parameters() -> str:
 
 JSON = typer.Option(False, "--json", help="Print one JSON object instead of text.")
 FORCE = typer.Option(False, "--force", help="Overwrite what exists.")
-OBJECTIVE = typer.Option(
-    "vicreg", "--objective", metavar="NAME", help=f"One of: {', '.join(kebab(kind) for kind in OBJECTIVES)}."
-)
+REPORT = typer.Option(None, "--report", metavar="FILE", help="Write an HTML page on the result as well.")
+OBJECTIVE_HELP = f"One of: {', '.join(kebab(kind) for kind in OBJECTIVES)}."
+OBJECTIVE = typer.Option("vicreg", "--objective", metavar="NAME", help=OBJECTIVE_HELP)
 FEATURES_HELP = (
     "Class of functions: linear, or kernel, with its parameters after a colon, for instance "
     "kernel:n_landmarks=500,kernel=laplacian."

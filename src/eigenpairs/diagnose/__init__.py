@@ -1,5 +1,8 @@
 """Measuring embeddings."""
 
+from eigenpairs.diagnose.certificate import Certificate
+from eigenpairs.diagnose.certify import certify
+from eigenpairs.diagnose.compare import Comparison, compare
 from eigenpairs.diagnose.diagnose import diagnose
 from eigenpairs.diagnose.diagnosis import Diagnosis
 from eigenpairs.diagnose.findings import Finding
@@ -9,11 +12,15 @@ from eigenpairs.diagnose.ranks import alpha_req, effective_rank, participation_r
 from eigenpairs.diagnose.retrieval import mean_reciprocal_rank, recall_at_k
 
 __all__ = [
+    "Certificate",
+    "Comparison",
     "Diagnosis",
     "Finding",
     "Metric",
     "Reference",
     "alpha_req",
+    "certify",
+    "compare",
     "diagnose",
     "effective_rank",
     "knn_accuracy",

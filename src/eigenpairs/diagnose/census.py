@@ -70,7 +70,9 @@ class Census:
 
     @cached_property
     def variance(self) -> np.ndarray:
-        """(d,) population variance of each column."""
+        """(d,) population variance of each column; nan without a valid row."""
+        if self.n_valid == 0:
+            return np.full(self.n_columns, np.nan)
         if self.rows is not None:
             return np.var(self.rows, axis=0)
         return np.maximum(np.diag(self.covariance), 0.0)

@@ -176,14 +176,31 @@ def in_words(objective: Objective, class_name: str, loss: float, best: Optimum, 
     if best.exact:
         found = f"the optimum over {class_name} is {_number(best.loss)} (exact)"
         return f"{lead}{found}: {_compared(gap, best.loss, rounding, 'anything in this class')}."
-    if not np.isfinite(best.lower_bound):
+    if best.lower_bound == -np.inf:
         found = f"over {class_name} the loss has no minimum, {_number(best.loss)} is where its gains are capped"
         return f"{lead}{found}: {_compared(gap, best.loss, rounding, 'the capped map')}."
+    if np.isnan(best.lower_bound):
+        found = f"the best known over {class_name} is {_number(best.loss)} (no bound)"
+        return f"{lead}{found}: {_compared(gap, best.loss, rounding, 'the best known')}."
     found = f"the best known over {class_name} is {_number(best.loss)}, and none is below {_number(best.lower_bound)}"
     if loss < best.lower_bound - rounding:
         return f"{lead}{found}: {_number(best.lower_bound - loss)} less, better than anything in this class."
     rest = f"at most {_number(loss - best.lower_bound)} above the optimum"
     return f"{lead}{found}: {_compared(gap, best.loss, rounding, 'the best known')}, {rest}."
+
+
+def modes_in_words(missing: int, kept: int, overweighted: int, constant: bool, outside: float, where: str) -> str:
+    """What the embedding lacks and has too much of, as sentences; nothing if that is nothing."""
+    words = " The constant, which is a mode of the optimum, is missing." if constant else ""
+    if missing:
+        words += f" {missing} of {kept} optimal modes {'is' if missing == 1 else 'are'} missing."
+    if overweighted:
+        words += (
+            f" {overweighted} {'mode has' if overweighted == 1 else 'modes have'} far more energy than in the optimum."
+        )
+    if outside > 0.005:
+        words += f" {100 * outside:.0f} % of the variance lies {where}."
+    return words
 
 
 def called(thing: Parameters) -> str:
@@ -198,8 +215,9 @@ def _compared(gap: float, optimum: float, rounding: float, against: str) -> str:
         return "no gap, up to rounding"
     if gap < 0:
         return f"{_number(-gap)} less, better than {against}"
-    share = f" ({_number(100 * gap / abs(optimum), 2)} %)" if abs(optimum) > max(rounding, 1e-6 * gap) else ""
-    return f"a gap of {_number(gap, 3)}{share}"
+    share = 100 * gap / abs(optimum) if abs(optimum) > max(rounding, 1e-3 * gap) else np.nan
+    words = "" if np.isnan(share) else f" ({share:.0f} %)" if share >= 100 else f" ({_number(share, 2)} %)"
+    return f"a gap of {_number(gap, 3)}{words}"
 
 
 def _number(value: float, digits: int = 4) -> str:

@@ -15,6 +15,7 @@ from eigenpairs.diagnose.certificate import (
     in_words,
     kept_modes,
     missing_modes,
+    modes_in_words,
     overweighted_modes,
 )
 from eigenpairs.diagnose.function_class import FunctionClass, solve_class
@@ -97,17 +98,16 @@ def certify(
     Examples
     --------
     >>> import numpy as np, eigenpairs as ep
-    >>> from eigenpairs.diagnose.certify import certify
     >>> rng = np.random.default_rng(0)
     >>> source = rng.standard_normal((500, 6))
     >>> X = np.concatenate([source + 0.5 * rng.standard_normal((500, 6)) for _ in range(2)])
     >>> G = ep.Relation.from_views(500, 2)
     >>> Z = ep.spectrum(X, G).embed(ep.Whitening(), n_components=4).transform(X)
-    >>> certify(Z, ep.Whitening(), G, X)
+    >>> ep.certify(Z, ep.Whitening(), G, X)
     Certificate(Whitening() loses 1.477; the optimum over linear functions of X (6 columns) is 1.477 (exact):
     no gap, up to rounding.)
     >>> Z[:, 2] = rng.standard_normal(1000)  # one of its directions lost
-    >>> found = certify(Z, ep.Whitening(), G, X)
+    >>> found = ep.certify(Z, ep.Whitening(), G, X)
     >>> found.missing, bool(found.angles[-1] > 1.4)
     (array([2]), True)
     """
@@ -168,17 +168,16 @@ def _compared(
     """The certificate of an embedding whose moments and overlaps with the class are known."""
     of_moments = type(objective).moment_terms is not Objective.moment_terms
     of_rows = objective.has_loss and not of_moments
+    A: np.ndarray | None
     if of_rows:
-        terms = {name: float(term) for name, term in objective.terms(float64_rows(rows), relation).items()}
+        terms = list(objective.terms(float64_rows(rows), relation).values())
         best, A = _reference(objective, family, relation, rows.shape[1], seed)
     else:
-        terms = {"loss": float("nan")}
-        if objective.has_loss:
-            seen = moments.of_span(rows, relation) if isinstance(objective, Whitening) else moments
-            terms = {name: float(term) for name, term in objective.moment_terms(seen).items()}
+        seen = moments.of_span(rows, relation) if isinstance(objective, Whitening) else moments
+        terms = list(objective.moment_terms(seen).values()) if objective.has_loss else [np.nan]
         best, A = _optimum(objective, family.rho, rows.shape[1])
-    loss = float(sum(terms.values()))
-    rounding = max(ROUNDING, eps) * max(sum(abs(term) for term in terms.values()), abs(best.loss))
+    loss = float(sum(terms))
+    rounding = max(ROUNDING, eps) * max(float(sum(np.abs(terms))), abs(best.loss))
 
     gains = np.zeros(len(family.rho))
     count = min(len(gains), len(best.gains))
@@ -192,7 +191,8 @@ def _compared(
 
     constant, constant_note = _constant(best, moments)
     sentence = in_words(objective, family.name, loss, best, rounding, of_rows)
-    sentence += _modes_in_words(len(missing), int(np.count_nonzero(kept)), len(overweighted), outside, family, constant)
+    where = "outside the class" if family.complete else f"beyond the first {len(gains)} modes"
+    sentence += modes_in_words(len(missing), int(np.count_nonzero(kept)), len(overweighted), constant, outside, where)
     notes = (best.note, family.note, _choice_note(family, gains), constant_note, seen_as)
     return Certificate(
         objective, family.name, loss, best.loss, best.lower_bound, best.exact, loss - best.loss, sentence,
@@ -281,19 +281,3 @@ def _choice_note(family: FunctionClass, gains: np.ndarray) -> str:
         f"modes from {last[0][0]} on are equal, and more of them than were computed: the optimum is not unique, "
         "energies and angles are against one choice"
     )
-
-
-def _modes_in_words(
-    missing: int, kept: int, overweighted: int, outside: float, family: FunctionClass, constant: bool
-) -> str:
-    words = ""
-    if constant:
-        words += " The constant, which is a mode of the optimum, is missing."
-    if missing:
-        words += f" {missing} of {kept} optimal modes {'is' if missing == 1 else 'are'} missing."
-    if overweighted:
-        words += f" {overweighted} mode{' has far more than its gain' if overweighted == 1 else 's have far more than their gain'}."
-    if outside > 0.005:
-        where = "lies outside the class" if family.complete else f"lies beyond the first {len(family.rho)} modes"
-        words += f" {100 * outside:.0f} % of the variance {where}."
-    return words

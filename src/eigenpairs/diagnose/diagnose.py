@@ -20,6 +20,7 @@ from eigenpairs.diagnose.on_pairs import (
     PairMoments,
     alignment,
     chance_agreement,
+    groups_of,
     lidar_of,
     random_lidar,
     take_pair_moments,
@@ -72,7 +73,8 @@ def diagnose(
     Z : (n, d) array, memmap, tensor or DataFrame
         One row per sample, from any library. Read in chunks, so it may be larger than memory.
     relation : Relation, optional
-        Positive pairs among the rows: adds alignment, Dirichlet energy and mean rho.
+        Positive pairs among the rows: adds alignment, Dirichlet energy and mean rho; LiDAR if it is one of groups or
+        views.
     y : (n,) array, optional
         Labels: adds probes.
     groups : (n,) array, optional
@@ -106,13 +108,15 @@ def diagnose(
     --------
     >>> import numpy as np, eigenpairs as ep
     >>> Z = np.linalg.qr(np.random.default_rng(0).standard_normal((500, 10)))[0]
-    >>> ep.diagnose(Z, center=False).rankme.round(6)
+    >>> round(ep.diagnose(Z, center=False).rankme, 6)
     10.0
     >>> Z[:, 5:] = 1.0
     >>> ep.diagnose(Z).verdict
     'partially collapsed'
     """
     Z, relation = _checked(Z, relation, groups)
+    if groups is None and relation is not None:
+        groups = groups_of(relation)
     chosen = an_instance(objective or Whitening(), Objective, "objective", "ep.VICReg()")
     census = take_census(Z, progress)
     measured = _Measured(Z, census, relation, groups, chosen, bool(center), random_state)

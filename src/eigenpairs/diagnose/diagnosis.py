@@ -40,6 +40,13 @@ class Diagnosis:
         The objective that `Reference.optimum` speaks of.
     probes : Probes or None
         What labels say, if there were any.
+
+    Examples
+    --------
+    >>> import numpy as np, eigenpairs as ep
+    >>> found = ep.diagnose(np.random.default_rng(0).standard_normal((500, 8)))
+    >>> found, found.collapsed
+    (Diagnosis(healthy: 500 x 8, RankMe 7.991), False)
     """
 
     n_samples: int

@@ -166,9 +166,11 @@ def few_shot(
 
 def _numbers_of_labels(labels: Sequence[int] | None, known: Labels) -> np.ndarray:
     """(s,) distinct numbers of labels, ascending, that the largest class (or all rows) can fill."""
-    labels = (PER_CLASS if known.n_classes else IN_ALL) if labels is None else labels
-    numbers = np.unique([whole_number(count, "labels", 1 if known.n_classes else 2) for count in labels])
     most = int(np.bincount(known.values).max()) if known.n_classes else len(known.values)
+    if labels is None:
+        usual = PER_CLASS if known.n_classes else IN_ALL
+        labels = [count for count in usual if count <= most] or [most]
+    numbers = np.unique([whole_number(count, "labels", 1 if known.n_classes else 2) for count in labels])
     if not len(numbers) or numbers[0] > most:
         what = "the largest class has" if known.n_classes else "there are"
         raise ValueError(f"labels = {list(labels)} cannot be drawn: {what} {most} training rows; ask for fewer")

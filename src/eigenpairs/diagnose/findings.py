@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from eigenpairs.diagnose.census import Census
 
@@ -104,6 +103,8 @@ def repeated_columns(census: Census) -> np.ndarray:
     """Numbers of the columns that repeat an earlier one, up to sign and scale."""
     if census.n_valid < MIN_ROWS:
         return np.empty(0, dtype=np.int64)
+    from scipy.sparse.csgraph import connected_components
+
     std = np.sqrt(census.variance)
     live = np.setdiff1d(np.arange(census.n_columns), dead_columns(std))
     correlation = census.covariance[np.ix_(live, live)] / np.outer(std[live], std[live])

@@ -11,6 +11,7 @@ clipped.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,8 @@ EPS = float(np.finfo(np.float64).eps)
 TASKS = ("auto", "classification", "regression")
 """What labels may be; auto: real numbers that are not all whole make a regression, anything else names classes."""
 
-LABELS_PER_MODE = 2
+LABELS_PER_MODE = 3
 """From so many labels per mode on, least squares is the more exact of the two estimates."""
-
-SEEN = 0.01
-"""Least squares needs labelled rows that see at least this share of every mode's variance."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,11 @@ class Labels:
 
     values: np.ndarray
     n_classes: int
+
+    @property
+    def task(self) -> str:
+        """ "classification" or "regression"."""
+        return "classification" if self.n_classes else "regression"
 
     @property
     def rows(self) -> np.ndarray:
@@ -122,8 +125,8 @@ class LabelEnergy:
     standard_error : (m,)
         Of each share, over the draw of the labelled rows.
     total : float
-        Variance of the label: sum over classes of p(1 - p), or the variance of y. `energy` times `total` is
-        alpha_k^2 in the label's own units.
+        Variance of the label, of classes the sum of p(1 - p), as the modes' distribution has it: `energy` times
+        `total` is alpha_k^2 in the label's own units.
     noise : float
         The share that was subtracted, on average over modes: what n labels let an unrelated mode show by chance.
     n_labels : int
@@ -190,17 +193,18 @@ def label_energy(phi: Any, y: Any, task: str = "auto") -> LabelEnergy:
 
     Notes
     -----
-    With 2 m + 2 labels or more, coefficients are those of least squares, and the noise of coefficient k is
-    s^2 (S^-1)_kk / (n - 1): S is the covariance of the modes on the labelled rows, s^2 the residual variance on n - m - 1
-    degrees of freedom. If the modes were made orthonormal on these very rows (S = I), the shares add up to the adjusted
-    R^2 of the linear regression exactly.
+    With 3 m + 2 labels or more, coefficients are those of least squares, and the noise of coefficient k is
+    s^2 (S^-1)_kk / (n - 1), with S the covariance of the modes on the labelled rows and s^2 the residual variance on
+    n - m - 1 degrees of freedom; s^2 is also what lies outside. If the modes were made orthonormal on these very rows
+    (S = I), the shares add up to the adjusted R^2 of the linear regression exactly.
 
-    With fewer labels, or where the labelled rows hardly see some mode, each coefficient is a covariance of its own, and
-    its square is estimated without bias by leaving out what a row contributes with itself: the unbiased HSIC of Song et
-    al. (2012, JMLR 13) with linear kernels, which is also the numerator of debiased CKA.
+    With fewer labels, or where tr(S^-1) > n - 1 because the labelled rows hardly vary in some direction, each
+    coefficient is a covariance of its own, and its square is estimated without bias by leaving out what a row
+    contributes with itself: the unbiased HSIC of Song et al. (2012, JMLR 13) with linear kernels, which is also the
+    numerator of debiased CKA.
 
-    Standard errors of a share take the total variance as known. Rows count as independent: of several views of one
-    source, pass one.
+    Rows count as independent: of several views of one source, pass one. Modes that were fitted to these very labels
+    show too much.
 
     Examples
     --------
@@ -211,7 +215,9 @@ def label_energy(phi: Any, y: Any, task: str = "auto") -> LabelEnergy:
     >>> found.energy.round(2), round(found.outside, 2)
     (array([ 0.63, -0.  , -0.  ]), 0.37)
     """
-    phi = to_numpy(table(phi, "phi"))
+    phi = to_numpy(phi)
+    if phi.ndim != 2:
+        raise ValueError(f"phi has shape {phi.shape}; give one row per sample and one column per mode")
     labels = labels_of(y, len(phi), task)
     rows = labels.rows
     n, m = len(rows), phi.shape[1]
@@ -223,18 +229,28 @@ def label_energy(phi: Any, y: Any, task: str = "auto") -> LabelEnergy:
     phi -= phi.mean(axis=0)
     Y -= Y.mean(axis=0)
     S = phi.T @ phi / (n - 1)
+    _warn_unless_white(np.diag(S), n)
     if n < LABELS_PER_MODE * m + 2:
-        why = f"{n} labels for {m} modes are too few for least squares"
-    elif m and scipy.linalg.eigvalsh(S, subset_by_index=[0, 0])[0] < SEEN:
-        why = f"the labelled rows see less than {SEEN:.0%} of some direction's variance"
-    else:
-        return _by_least_squares(phi, Y, S)
-    return _by_moments(phi, Y, why)
+        return _by_moments(phi, Y, f"{n} labels for {m} modes are too few for least squares")
+    # Otherwise the noise of all coefficients together would exceed the residual variance.
+    if m and np.sum(1 / np.maximum(scipy.linalg.eigvalsh(S), EPS)) > n - 1:
+        return _by_moments(phi, Y, "the labelled rows hardly vary in some direction")
+    return _by_least_squares(phi, Y, scipy.linalg.inv(S))
 
 
-def _by_least_squares(phi: np.ndarray, Y: np.ndarray, S: np.ndarray) -> LabelEnergy:
+def _warn_unless_white(variances: np.ndarray, n: int) -> None:
+    """Say so where columns cannot be orthonormal under any distribution like that of the labelled rows."""
+    usual = np.median(variances) if len(variances) else 1.0
+    if n >= 20 and not 0.1 < usual < 10:
+        warnings.warn(
+            f"phi has variance {usual:.3g} in its median column, where orthonormal modes have about 1: shares mean "
+            "nothing then; whiten it with PrincipalDirections.of(Z).transform(Z), or pass spectrum.transform(X)",
+            stacklevel=3,
+        )
+
+
+def _by_least_squares(phi: np.ndarray, Y: np.ndarray, inverse: np.ndarray) -> LabelEnergy:
     n, m = phi.shape
-    inverse = scipy.linalg.inv(S)
     covariance, A = Y.T @ Y / (n - 1), phi.T @ Y / (n - 1)
     beta = inverse @ A
     residual = (covariance - A.T @ beta) * (n - 1) / (n - m - 1)
@@ -243,8 +259,12 @@ def _by_least_squares(phi: np.ndarray, Y: np.ndarray, S: np.ndarray) -> LabelEne
     # The plain square beta^T R beta exceeds alpha^T R alpha by scale tr R^2 on average.
     floor = 2 * scale**2 * np.sum(residual**2)
     variance = np.maximum(4 * scale * np.einsum("kc,cd,kd->k", beta, residual, beta) - floor, floor)
+    energy, outside = np.sum(beta**2, axis=1) - noise, float(np.trace(residual))
+    total = float(energy.sum()) + outside
+    share, rest = energy / total, variance.sum() + 2 * np.sum(residual**2) / (n - m - 1)
+    variance = (1 - 2 * share) * variance + share**2 * rest  # of share = energy / total, by the delta method
     rule = f"least squares on {n} labels and {m} modes; residual noise subtracted"
-    return _result(np.sum(beta**2, axis=1) - noise, variance, noise, float(np.trace(covariance)), n, rule)
+    return _result(energy, variance, noise, total, n, rule)
 
 
 def _by_moments(phi: np.ndarray, Y: np.ndarray, why: str) -> LabelEnergy:
@@ -268,7 +288,7 @@ def _result(
     energy: np.ndarray, variance: np.ndarray, noise: np.ndarray, total: float, n: int, rule: str
 ) -> LabelEnergy:
     mean_noise = float(noise.mean()) / total if len(noise) else 0.0
-    return LabelEnergy(energy / total, np.sqrt(variance) / total, total, mean_noise, n, rule)
+    return LabelEnergy(energy / total, np.sqrt(np.maximum(variance, 0.0)) / total, total, mean_noise, n, rule)
 
 
 @dataclass(frozen=True)
@@ -303,7 +323,8 @@ class PrincipalDirections:
         if n < 2:
             raise ValueError(f"Z has {n} row(s); directions need at least 2")
         finite_rows(Z, np.arange(n), "Z")
-        mean = Z.mean(axis=0, dtype=np.float64)
+        # A constant column becomes exactly 0, not the rounding error of its mean.
+        mean = np.where((Z[0] == Z).all(axis=0), Z[0], Z.mean(axis=0, dtype=np.float64))
         # The triangular factor has the singular values and right vectors of Z, without a product that squares them.
         _, s, axes = np.linalg.svd(np.linalg.qr(Z - mean, mode="r"), full_matrices=False)
         entries = np.sqrt(np.sum(s**2) / (n * d) + np.mean(mean**2))

@@ -17,6 +17,8 @@ from eigenpairs.diagnose.ranks import effective_rank
 from eigenpairs.features import Linear
 from eigenpairs.features.base import read_rows
 from eigenpairs.relation import Relation
+from eigenpairs.relation.groups import Groups
+from eigenpairs.relation.views import Views
 from eigenpairs.spectrum.accumulate import Progress, pair_sums
 from eigenpairs.spectrum.pencil import Pencil
 
@@ -129,3 +131,10 @@ def chance_agreement(relation: Relation, d: int, seed: int = 0) -> tuple[float, 
     spread = 3 * np.sqrt(2 / d) * frobenius / relation.total
     centre = -1 / np.count_nonzero(relation.degrees) + float(np.sum(relation.diagonal)) / relation.total
     return float(centre - spread), float(centre + spread)
+
+
+def groups_of(relation: Relation) -> np.ndarray | None:
+    """(n_samples,) ids if the relation is one of groups or views, -1 for rows that are alone; otherwise None."""
+    (_, term), *others = relation.terms
+    whole = not others and (isinstance(term, Views) or (isinstance(term, Groups) and not term.self_pairs))
+    return relation.components if whole and relation.uniform else None

@@ -60,7 +60,7 @@ def check_rows(Z: Any, name: str = "Z") -> None:
     for rows in _row_numbers(Z):
         chunk = read_rows(Z, rows)
         finite_rows(chunk, rows, name)
-        if np.abs(chunk).max(initial=0.0) > LARGEST:
+        if float(np.abs(chunk).max(initial=0)) > LARGEST:
             raise ValueError(f"{name} holds values above {LARGEST:g}, whose squares overflow; rescale its columns")
 
 

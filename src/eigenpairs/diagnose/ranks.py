@@ -17,7 +17,7 @@ def rankme(singular_values: Any) -> float:
 
     Examples
     --------
-    >>> rankme([2.0, 2.0, 2.0, 0.0])
+    >>> round(rankme([2.0, 2.0, 2.0, 0.0]), 9)
     3.0
     """
     return _exp_entropy(_descending(singular_values))
@@ -28,7 +28,7 @@ def effective_rank(singular_values: Any) -> float:
 
     Examples
     --------
-    >>> effective_rank([2.0, 2.0, 2.0, 0.0])
+    >>> round(effective_rank([2.0, 2.0, 2.0, 0.0]), 9)
     3.0
     """
     return _exp_entropy(_descending(singular_values) ** 2)
@@ -64,7 +64,7 @@ def alpha_req(singular_values: Any) -> float:
     k = np.arange(1, len(s) + 1)
     x, y = np.log(k), 2 * np.log(s)
     x = x - np.average(x, weights=1 / k)
-    return float(-np.sum(x * y / k) / np.sum(x * x / k))
+    return float(0.0 - np.sum(x * y / k) / np.sum(x * x / k))
 
 
 def _descending(singular_values: Any) -> np.ndarray:

@@ -32,7 +32,7 @@ def count_repeated(Z: Any, valid: np.ndarray, hashes: np.ndarray) -> int:
     candidate[order[1:]] = equal
     candidate[order[:-1]] |= equal
     numbers = valid[candidate]
-    different = set()
+    different: set[bytes] = set()
     for start in range(0, len(numbers), 1024):
         rows = read_rows(Z, numbers[start : start + 1024]) + 0.0
         different.update(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)

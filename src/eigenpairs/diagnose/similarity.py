@@ -12,6 +12,7 @@ rows with themselves, nearly dependent columns keep their digits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -153,9 +154,8 @@ def linear_cka(Z_a: Any, Z_b: Any, debiased: bool = True) -> float:
 def principal_cosines(Z_a: Any, Z_b: Any) -> np.ndarray:
     """(min(rank_a, rank_b),) cosines of the principal angles between centred column spaces, descending.
 
-    All are 1 for any invertible linear map of the columns (they are the canonical correlations). With n - 1 or fewer
-    columns' worth of rank they are 1 for unrelated embeddings too: compare with max(ranks) / (n - 1), their mean square
-    by chance.
+    They are the canonical correlations, so any invertible linear map of the columns leaves them as they are. As ranks
+    near n - 1 they near 1 for unrelated embeddings too: their mean square is max(ranks) / (n - 1) by chance.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def mutual_neighbors(
     for Z in sides:
         i, j, _ = nearest_neighbors(_float(read_rows(Z, rows)), k, metric, "auto", 0)
         links.append(i * len(rows) + j)
-    both = np.intersect1d(*links, assume_unique=True)
+    both = np.intersect1d(links[0], links[1], assume_unique=True)
     sample = f"all {n} rows" if len(rows) == n else f"{len(rows)} of {n} rows, drawn at random"
     return len(both) / (k * len(rows)), k / (len(rows) - 1), f"{k} nearest neighbours by {metric} among {sample}"
 
@@ -262,7 +262,7 @@ class _Joint:
             parts = [(_float(read_rows(Z, rows)) - mean) / unit for Z, (mean, unit) in zip(sides, centres, strict=True)]
             squared = np.stack([np.sum(part**2, axis=1) for part in parts])
             lengths += squared @ squared.T
-            R = np.linalg.qr(np.concatenate([R, np.concatenate(parts, axis=1)]), mode="r")
+            R = np.asarray(np.linalg.qr(np.concatenate([R, np.concatenate(parts, axis=1)]), mode="r"))
         factors = (R[:, :d_a], R[:, d_a:])
         entries = [
             float(np.sqrt(np.sum(F**2) / max(n * F.shape[1], 1) + np.mean((mean / unit) ** 2)))
@@ -274,10 +274,14 @@ class _Joint:
     @property
     def ranks(self) -> tuple[int, int]:
         """Dimensions of the column spaces."""
-        return self._basis(0).shape[1], self._basis(1).shape[1]
+        return self.bases[0].shape[1], self.bases[1].shape[1]
+
+    @cached_property
+    def bases(self) -> tuple[np.ndarray, np.ndarray]:
+        """(D, rank) orthonormal basis of each column space, in the coordinates of Q."""
+        return self._basis(0), self._basis(1)
 
     def _basis(self, side: int) -> np.ndarray:
-        """(D, rank) orthonormal basis of the column space, in the coordinates of Q."""
         F = self.factors[side]
         U, s, _ = singular(F)
         rounding = self.eps[side] * (np.sqrt(self.n) + np.sqrt(F.shape[1])) * self.entries[side]
@@ -285,7 +289,7 @@ class _Joint:
 
     def cosines(self) -> np.ndarray:
         """Descending cosines between the two column spaces."""
-        return np.clip(singular(self._basis(0).T @ self._basis(1))[1], 0.0, 1.0)
+        return np.clip(singular(self.bases[0].T @ self.bases[1])[1], 0.0, 1.0)
 
     def cka(self, debiased: bool) -> float:
         if 0 in self.ranks:

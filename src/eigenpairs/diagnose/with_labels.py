@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from eigenpairs._arrays import to_numpy
+from eigenpairs._arrays import at_least_float32, to_numpy
 from eigenpairs._validate import finite_rows, group_ids, table, whole_number
 from eigenpairs.diagnose.few_shot import FewShot, few_shot
-from eigenpairs.diagnose.label_energy import LABELS_PER_MODE, LabelEnergy, Labels, PrincipalDirections
-from eigenpairs.diagnose.label_energy import label_energy as energy_of
-from eigenpairs.diagnose.label_energy import labels_of
+from eigenpairs.diagnose.label_energy import LABELS_PER_MODE, LabelEnergy, PrincipalDirections, label_energy, labels_of
 from eigenpairs.diagnose.probes import (
-    Split,
     knn_accuracy,
     knn_r2,
     linear_probe_accuracy,
@@ -77,7 +74,7 @@ class Probes:
     def __repr__(self) -> str:
         names = ("baseline", "knn", "knn_cosine", "ridge", "logistic")
         scores = ", ".join(f"{name} {getattr(self, name):.3f}" for name in names if not np.isnan(getattr(self, name)))
-        return f"Probes({self.score}: {scores}; {self.rule})"
+        return f"Probes({self.score}: {scores}; {self.n_train} training rows, {self.n_test} test rows)"
 
 
 def probe(
@@ -128,32 +125,89 @@ def probe(
     labels = labels_of(y, Z.shape[0], task)
     whole_number(k, "k", 1)
     rng = np.random.default_rng(whole_number(random_state, "random_state", 0))
-    n_labelled, rows = len(labels.rows), labels.rows
-    if n_labelled < FEWEST:
-        raise ValueError(f"y labels {n_labelled} rows; probes hold some of them out and need at least {FEWEST}")
-    if n_labelled > whole_number(max_rows, "max_rows", FEWEST):
-        rows = np.sort(rng.choice(rows, max_rows, replace=False))
-    sources = _sources(groups, Z.shape[0])
-    codes = labels.values if labels.n_classes else np.zeros(len(labels.values))
-    split = split_by_source(rows, codes, sources, at_most=max_rows, seed=random_state)
-    values = {int(row): at for at, row in enumerate(rows)}
-    used = to_numpy(read_rows(Z, rows))
-    finite_rows(used, rows, "Z")
-    bank, test = (np.array([values[int(row)] for row in part]) for part in (split.bank, split.test))
-    y_used = labels.values[rows]
-    sides = used[bank], y_used[bank], used[test], y_used[test]
-    single = _one_row_per_source(rows, sources, rng) if split.by_source else np.arange(len(rows))
-    few = np.intersect1d(bank, single)
-    scores = _class_scores(*sides, k) if labels.n_classes else _real_scores(*sides, k)
-    curve = few_shot(used[few], y_used[few], *sides[2:], n_draws=n_draws, task=_task(labels), random_state=random_state)
-    energy = _energy_on_directions(used, used[single], y_used[single], _task(labels))
+    rows, most = labels.rows, whole_number(max_rows, "max_rows", FEWEST)
+    if len(rows) < FEWEST:
+        raise ValueError(f"y labels {len(rows)} rows; probes hold some of them out and need at least {FEWEST}")
+    if len(rows) > most:
+        rows = np.sort(rng.choice(rows, most, replace=False))
+    used, values, sources = _read(Z, rows), labels.values[rows], _sources(groups, Z.shape[0])[rows]
+    split = split_by_source(np.arange(len(rows)), values if labels.n_classes else 0 * rows, sources, seed=random_state)
+    sides = used[split.bank], values[split.bank], used[split.test], values[split.test]
+    if len(np.unique(sides[1])) == 1:
+        raise ValueError(f"y is {sides[1][0]} on all {len(sides[1])} training rows; label more rows of other values")
+    single = _one_row_per_source(sources, rng) if split.by_source else np.arange(len(rows))
+    few = np.intersect1d(split.bank, single)
+    everything = used if len(rows) in (most, Z.shape[0]) else _read(Z, _sample(Z.shape[0], most, rng))
     return Probes(
         score="accuracy" if labels.n_classes else "R2",
-        **scores,
-        few_shot=curve,
-        label_energy=energy,
-        n_labelled=n_labelled,
-        n_train=len(bank),
-        n_test=len(test),
-        rule=_rule(split, n_labelled, k, groups is not None),
+        **(_accuracies(*sides, k) if labels.n_classes else _r2s(*sides, k)),
+        few_shot=few_shot(
+            used[few], values[few], *sides[2:], n_draws=n_draws, task=labels.task, random_state=random_state
+        ),
+        label_energy=_on_directions(PrincipalDirections.of(everything), used[single], values[single], labels.task),
+        n_labelled=len(labels.rows),
+        n_train=len(split.bank),
+        n_test=len(split.test),
+        rule=_rule("held-out rows" if groups is None else split.rule, k, labels.task),
+    )
+
+
+def _read(Z: Any, rows: np.ndarray) -> np.ndarray:
+    found = to_numpy(at_least_float32(read_rows(Z, rows)))
+    finite_rows(found, rows, "Z")
+    return found
+
+
+def _sample(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
+
+
+def _sources(groups: Any, n_samples: int) -> np.ndarray:
+    """(n,) number of each row's source, -1 for rows of their own."""
+    if groups is None:
+        return np.full(n_samples, -1)
+    sources = group_ids(groups, "groups")
+    if len(sources) != n_samples:
+        raise ValueError(f"groups has {len(sources)} entries and Z has {n_samples} rows; give one source per row")
+    return sources
+
+
+def _one_row_per_source(sources: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers, ascending: one of each source at random, and all rows of their own."""
+    order = rng.permutation(len(sources))
+    own = np.where(sources >= 0, sources, sources.max(initial=0) + 1 + np.arange(len(sources)))
+    return np.sort(order[np.unique(own[order], return_index=True)[1]])
+
+
+def _accuracies(train: np.ndarray, y_train: np.ndarray, Z: np.ndarray, y: np.ndarray, k: int) -> dict[str, float]:
+    return {
+        "baseline": majority_accuracy(y_train, y),
+        "knn": knn_accuracy(train, y_train, Z, y, k),
+        "knn_cosine": knn_accuracy(train, y_train, Z, y, k, "cosine"),
+        "ridge": ridge_probe_accuracy(train, y_train, Z, y),
+        "logistic": linear_probe_accuracy(train, y_train, Z, y, LOGISTIC_TOL),
+    }
+
+
+def _r2s(train: np.ndarray, y_train: np.ndarray, Z: np.ndarray, y: np.ndarray, k: int) -> dict[str, float]:
+    return {
+        "baseline": r2(np.full(len(y), y_train.mean()), y),
+        "knn": knn_r2(train, y_train, Z, y, k),
+        "knn_cosine": knn_r2(train, y_train, Z, y, k, "cosine"),
+        "ridge": ridge_probe_r2(train, y_train, Z, y),
+        "logistic": float("nan"),
+    }
+
+
+def _on_directions(directions: PrincipalDirections, Z: np.ndarray, y: np.ndarray, task: str) -> LabelEnergy:
+    """Label energy on as many of the first directions as the labels can tell apart."""
+    most = max((len(Z) - 2) // LABELS_PER_MODE, 1)
+    return label_energy(directions.transform(Z, most), y, task)
+
+
+def _rule(held_out: str, k: int, task: str) -> str:
+    logistic = "; logistic regression with C = 1" if task == "classification" else ""
+    return (
+        f"{held_out}; k = {k} nearest neighbours on columns as they are; linear probes on columns standardised by the "
+        f"training rows, the ridge by generalised cross-validation on these{logistic}; nothing is tuned on test rows"
     )
