@@ -1,5 +1,6 @@
 """Similarity of embeddings: CKA, principal angles and mutual neighbours against their definitions and invariances."""
 
+import importlib
 import json
 
 import numpy as np
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.linalg import subspace_angles
 from sklearn.datasets import load_digits
 
-from eigenpairs.diagnose import similarity as module
 from eigenpairs.diagnose.similarity import linear_cka, mutual_neighbors, principal_cosines, similarity
 
 
@@ -119,7 +119,7 @@ def test_debiased_cka_of_many_unrelated_rows_is_nothing():
 def test_chunks_do_not_show(monkeypatch):
     A, B = rows(0, 157, 6, rank=4), rows(1, 157, 3)
     whole = similarity(A, B)
-    monkeypatch.setattr(module, "CHUNK", 1)
+    monkeypatch.setattr(importlib.import_module("eigenpairs.diagnose.similarity"), "CHUNK", 1)
     parts = similarity(A, B)
     assert parts.cka == pytest.approx(whole.cka, abs=1e-12) and parts.ranks == whole.ranks
     np.testing.assert_allclose(parts.cosines, whole.cosines, atol=1e-12)

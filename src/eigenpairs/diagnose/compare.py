@@ -90,7 +90,7 @@ def compare(
     >>> from eigenpairs.diagnose import compare
     >>> Z = np.random.default_rng(0).standard_normal((500, 8))
     >>> compare({"epoch 10": Z * [9, 1, 1, 1, 1, 1, 1, 1], "epoch 20": Z})
-    Comparison(by rankme: epoch 20 7.991, epoch 10 6.058)
+    Comparison(by rankme: epoch 20 7.98, epoch 10 6.25)
     """
     named = dict(embeddings) if isinstance(embeddings, Mapping) else {str(at): Z for at, Z in enumerate(embeddings)}
     if len(named) < 2:

@@ -76,7 +76,7 @@ def diagnose(
         Positive pairs among the rows: adds alignment, Dirichlet energy and mean rho; LiDAR if it is one of groups or
         views.
     y : (n,) array, optional
-        Labels: adds probes.
+        Labels: adds probes, unless Z holds NaN or inf.
     groups : (n,) array, optional
         Rows of equal id are views of one sample: adds LiDAR, and is the relation if there is no other.
     center : bool, default True
@@ -126,10 +126,11 @@ def diagnose(
     metrics = {name: _metric(name, *found[name]) for name in CATALOGUE if name in found}
     problems = measured.findings()
     probes = None
-    if y is not None:
+    if y is not None and census.n_valid == census.n_samples:
         from eigenpairs.diagnose.with_labels import probe
 
-        probes = probe(Z, y, groups=groups, random_state=random_state)
+        sources = relation.components if groups is None and relation is not None else groups
+        probes = probe(Z, y, groups=sources, random_state=random_state)
     return Diagnosis(
         census.n_samples,
         census.n_columns,

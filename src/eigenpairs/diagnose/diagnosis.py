@@ -46,7 +46,7 @@ class Diagnosis:
     >>> import numpy as np, eigenpairs as ep
     >>> found = ep.diagnose(np.random.default_rng(0).standard_normal((500, 8)))
     >>> found, found.collapsed
-    (Diagnosis(healthy: 500 x 8, RankMe 7.991), False)
+    (Diagnosis(healthy: 500 x 8, RankMe 7.98), False)
     """
 
     n_samples: int

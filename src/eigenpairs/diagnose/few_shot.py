@@ -132,7 +132,7 @@ def few_shot(
     if train.shape[1] != Z.shape[1]:
         raise ValueError(f"train has {train.shape[1]} columns and Z has {Z.shape[1]}; embed both alike")
     whole_number(n_draws, "n_draws", FEWEST_DRAWS)
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(whole_number(random_state, "random_state", 0))
     wanted = _numbers_of_labels(labels, known)

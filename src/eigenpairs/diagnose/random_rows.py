@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-import scipy.special
 
 DRAWS = 5
 
@@ -30,14 +29,18 @@ def largest_leverage(n: int, r: int, share: float) -> float:
     """
     if r >= n:
         return 1.0
+    from scipy.special import betainccinv
+
     tail = -np.expm1(np.log(share) / n)
-    return float(n / r * scipy.special.betainccinv(r / 2, (n - r) / 2, tail))
+    return float(n / r * betainccinv(r / 2, (n - r) / 2, tail))
 
 
 def random_extreme_std(n: int, d: int, share: float = 0.01) -> tuple[tuple[float, float], tuple[float, float]]:
     """Intervals of the smallest and the largest of d standard deviations of n Gaussian rows each, over their rms."""
+    from scipy.special import gammainccinv, gammaincinv
+
     half = (n - 1) / 2
     tails = -np.expm1(np.log([1 - share / 2, share / 2]) / d)  # chance of one column beyond that of the extreme of d
-    low = np.sqrt(scipy.special.gammaincinv(half, tails) / half)
-    high = np.sqrt(scipy.special.gammainccinv(half, tails) / half)
+    low = np.sqrt(gammaincinv(half, tails) / half)
+    high = np.sqrt(gammainccinv(half, tails) / half)
     return (float(low[0]), float(low[1])), (float(high[1]), float(high[0]))
