@@ -19,6 +19,7 @@ FLOORS = {
     "features": 1,
     "objective": 1,
     "spectrum": 2,
+    "advise": 3,
     "diagnose": 3,
     "storage": 3,
     "estimator": 3,

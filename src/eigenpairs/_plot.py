@@ -22,7 +22,7 @@ GAIN = "gain: energy of the mode in the embedding"
 
 def over_modes(curves: dict[str, np.ndarray], ylabel: str, ax: Axes | None) -> Axes:
     """Each curve (m,) over the numbers 1 to m of the modes; several get a legend."""
-    ax = _axes(ax)
+    ax = new_axes(ax)
     for (name, values), style in zip(curves.items(), STYLES, strict=False):
         ax.plot(np.arange(1, len(values) + 1), values, label=name, **_thin(style, len(values)))
     ax.set(xlabel=MODE, ylabel=ylabel)
@@ -33,7 +33,7 @@ def over_modes(curves: dict[str, np.ndarray], ylabel: str, ax: Axes | None) -> A
 
 def over_rho(rho: np.ndarray, gains: np.ndarray, ax: Axes | None) -> Axes:
     """Gains (m,) over the correlations (m,) of their modes: the gain curve of an objective."""
-    ax = _axes(ax)
+    ax = new_axes(ax)
     ax.plot(rho, gains, **_thin(STYLES[0], len(rho)))
     ax.set(xlabel=RHO, ylabel=GAIN)
     return ax
@@ -44,7 +44,8 @@ def _thin(style: dict[str, Any], count: int) -> dict[str, Any]:
     return style | {"markersize": 4 if count <= 64 else 0}
 
 
-def _axes(ax: Axes | None) -> Axes:
+def new_axes(ax: Axes | None) -> Axes:
+    """`ax`, or the axes of a new figure of pyplot."""
     if ax is not None:
         return ax
     try:
