@@ -43,166 +43,11 @@ function explorer(area) {
 
   // ------------------------------------------------------------ pictures
 
-  // So many modes are drawn: twice the width, for the sake of what is left out.
-  const shown = () => Math.min(rho.length, Math.max(32, 2 * state.width));
+  const shown = () => modes_shown(rho, state.width);
 
   function figure() {
-    const best = optimum(state.at);
-    return state.axis === "mode" ? over_modes(best) : over_rho(best);
-  }
-
-  function gain_curve(x, best) {
-    const count = Math.min(x.length, best.gains.length);
-    return {
-      type: "scatter",
-      mode: count <= 128 ? "lines+markers" : "lines",
-      name: "gain: how much is kept",
-      x: x.slice(0, count),
-      y: best.gains.slice(0, count),
-      yaxis: "y2",
-      line: { color: "--gain", width: 2.5 },
-      marker: { color: "--gain", size: 6 },
-      text: best.gains.slice(0, count).map((gain, k) => `mode ${k + 1}: gain ${readable(gain)}`),
-      hovertemplate: "%{text}<extra></extra>",
-    };
-  }
-
-  // Both vertical axes have their zero at the same height.
-  function vertical_axes(best, lowest) {
-    const top = Math.max(...best.gains.slice(0, shown()), 0) || 1;
-    const low = Math.min(0, lowest) * 1.05;
-    return {
-      yaxis: { title: { text: "rho" }, range: [low, 1.06], zeroline: true, color: "--ink" },
-      yaxis2: {
-        title: { text: "gain" },
-        range: [low * top, 1.06 * top],
-        overlaying: "y",
-        side: "right",
-        showgrid: false,
-        tickvals: round_steps(top),
-        zeroline: false,
-        tickfont: { color: "--gain" },
-      },
-    };
-  }
-
-  // 0, and round numbers up to `top`: gains are never negative, even where rho is.
-  function round_steps(top) {
-    const rough = top / 4;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * [1, 2, 5, 10].find((round) => round * power >= rough);
-    return Array.from({ length: Math.floor(top / step) + 1 }, (_, k) => k * step);
-  }
-
-  function over_modes(best) {
-    const count = shown();
-    const numbers = Array.from({ length: count }, (_, k) => k + 1);
-    const heights = rho.slice(0, count);
-    const text = heights.map((value, k) => `mode ${k + 1}: rho ${readable(value)}`);
-    const look = {
-      name: "rho: how much pairs agree",
-      x: numbers,
-      y: heights,
-      text,
-      hovertemplate: "%{text}<extra></extra>",
-    };
-    const bars = {
-      ...look,
-      type: "bar",
-      textposition: "none",
-      marker: { color: numbers.map((k) => token(k > state.width ? "--beyond" : "--rho")) },
-    };
-    const steps = {
-      ...look,
-      type: "scatter",
-      mode: "lines",
-      line: { shape: "hvh", width: 0 },
-      fill: "tozeroy",
-      fillcolor: "--rho",
-    };
-    const edge = {
-      type: "line",
-      x0: state.width + 0.5,
-      x1: state.width + 0.5,
-      y0: 0,
-      y1: 1,
-      yref: "paper",
-      line: { color: "--soft", width: 1, dash: "dot" },
-    };
-    const note = {
-      x: state.width + 0.5,
-      y: 1,
-      yref: "paper",
-      text: `K = ${state.width}`,
-      showarrow: false,
-      xanchor: state.width > 0.8 * count ? "right" : "left",
-      yanchor: "top",
-      font: { color: "--soft", size: 12 },
-    };
-    return {
-      data: [count <= 256 ? bars : steps, gain_curve(numbers, best)],
-      layout: {
-        height: 380,
-        bargap: 0.15,
-        margin: { l: 52, r: 56, t: 34, b: 44 },
-        shapes: [edge],
-        annotations: [note],
-        xaxis: { title: { text: "mode, the most invariant first" }, range: [0.4, count + 0.6], showgrid: false },
-        ...vertical_axes(best, Math.min(...heights)),
-      },
-    };
-  }
-
-  function over_rho(best) {
-    const heights = rho.slice(0, shown());
-    const ticks = {
-      type: "scatter",
-      mode: "markers",
-      name: "rho of each mode",
-      x: heights,
-      y: heights.map(() => 0),
-      text: heights.map((value, k) => `mode ${k + 1}: rho ${readable(value)}`),
-      hovertemplate: "%{text}<extra></extra>",
-      marker: { symbol: "line-ns-open", size: 16, color: "--rho", line: { width: 2 } },
-      yaxis: "y2",
-      cliponaxis: false,
-    };
-    const { yaxis2 } = vertical_axes(best, 0);
-    return {
-      data: [ticks, gain_curve(heights, best)],
-      layout: {
-        height: 380,
-        margin: { l: 52, r: 56, t: 34, b: 44 },
-        xaxis: {
-          title: { text: "rho: how much pairs agree" },
-          range: [Math.min(0, ...heights) - 0.03, 1.03],
-          zeroline: false,
-        },
-        yaxis: { visible: false },
-        yaxis2: {
-          ...yaxis2,
-          side: "left",
-          overlaying: undefined,
-          showgrid: true,
-          range: [-0.06 * yaxis2.range[1], yaxis2.range[1]],
-        },
-      },
-    };
-  }
-
-  // A small picture of rho and gains: an area and a line, both to their largest value.
-  function draw_spark(svg, best) {
-    const count = shown();
-    const bins = Math.min(count, 60);
-    const pick = (values) =>
-      Array.from({ length: bins }, (_, k) => Math.max(values[Math.floor((k * count) / bins)] ?? 0, 0));
-    const top = Math.max(...best.gains.slice(0, count), 0) || 1;
-    const x = (k) => ((120 * k) / bins).toFixed(1);
-    const y = (share) => (38 - 36 * share).toFixed(1);
-    const steps = (heights) => heights.map((share, k) => `${k ? "L" : "M"}${x(k)},${y(share)}H${x(k + 1)}`).join("");
-    svg.querySelector(".area").setAttribute("d", `${steps(pick(rho))}V38H0Z`);
-    const curve = pick(best.gains).map((gain, k) => `${k ? "L" : "M"}${x(k + 0.5)},${y(gain / top)}`);
-    svg.querySelector(".stroke").setAttribute("d", best.gains.length ? curve.join("") : "");
+    const picture = state.axis === "mode" ? over_modes : over_rho;
+    return picture(rho, state.width, optimum(state.at));
   }
 
   // How many modes are kept along the whole slider.
@@ -248,7 +93,8 @@ function explorer(area) {
         ? `one mode, of rho ${readable(kept[0])}`
         : `${kept.length} modes, down to rho ${readable(kept[kept.length - 1])}`;
     const left = Math.min(state.width, rho.length) - kept.length;
-    return `Keeps ${which}${constant}${left > 0 && !constant ? `; the other ${left} it has room for are not worth their price` : ""}.`;
+    const others = left > 0 && !constant ? `; the other ${left} it has room for are not worth their price` : "";
+    return `Keeps ${which}${constant}${others}.`;
   }
 
   function show_numbers(best) {
@@ -318,7 +164,7 @@ function explorer(area) {
   function show_options() {
     options.forEach((option, at) => {
       const best = optimum(at);
-      draw_spark(option.querySelector(".spark"), best);
+      draw_spark(option.querySelector(".spark"), rho, state.width, best);
       option.querySelector(".fact").textContent =
         best.status === "unknown" ? "not known" : `keeps ${best.rank} of ${state.width}`;
     });
@@ -331,7 +177,7 @@ function explorer(area) {
     show_table(best);
     draw();
     if (everything) show_options();
-    else draw_spark(options[state.at].querySelector(".spark"), best);
+    else draw_spark(options[state.at].querySelector(".spark"), rho, state.width, best);
     if (everything && knob) draw_path(knob);
     options[state.at].querySelector(".fact").textContent =
       best.status === "unknown" ? "not known" : `keeps ${best.rank} of ${state.width}`;

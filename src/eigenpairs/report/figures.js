@@ -41,7 +41,10 @@ function with_defaults(layout) {
     hoverlabel: { bgcolor: "--card", bordercolor: "--line", font: { color: "--ink" } },
     ...layout,
   };
-  if (layout.showlegend !== false) full.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
+  if (layout.showlegend !== false) {
+    full.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
+    full.margin = { ...full.margin, t: 34 };
+  }
   for (const name of Object.keys(full).filter((key) => /^[xy]axis/.test(key))) {
     full[name] = { ...axis, ...full[name], title: { ...axis.title, ...full[name].title } };
   }

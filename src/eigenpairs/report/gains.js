@@ -5,8 +5,8 @@
 //   gains        K numbers, the energy kept of each mode
 //   loss         its value where that is proved or, with status "between" and "reference", the best known; else NaN
 //   lower_bound  no map of the class goes below; NaN where there is no such number
-//   status       "exact" | "bound" (a map that attains it is not known in closed form) | "between" (bound and best known
-//                value differ) | "reference" | "dynamics" (no loss) | "unbounded"
+//   status       "exact" | "bound" (a map that attains it is not known in closed form) | "between" (bound and best
+//                known value differ) | "reference" | "dynamics" (no loss) | "unbounded"
 //   constant     gain of the constant mode
 // or null where there is no closed form.
 

@@ -15,7 +15,15 @@ from eigenpairs.report.section import Section
 from eigenpairs.report.sections import sections_of
 from eigenpairs.report.texts import clean, embedded, number
 
-SCRIPTS = ("theme.js", "figures.js", "scatter.js", "gains.js", "std_hinge_bounds.js", "explorer.js")
+SCRIPTS = (
+    "theme.js",
+    "figures.js",
+    "scatter.js",
+    "gains.js",
+    "std_hinge_bounds.js",
+    "gain_figures.js",
+    "explorer.js",
+)
 """Scripts of the page, in this order."""
 
 WORST_FIRST = ("invalid", "collapsed", "partially collapsed", "healthy")
