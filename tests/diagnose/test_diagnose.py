@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import eigenpairs as ep
+from eigenpairs.diagnose.compare import compare
 from eigenpairs.diagnose.random_rows import gaussian_singular_values
 
 SIZES = [(100, 16), (100, 256), (1000, 64), (20000, 32)]
@@ -267,3 +268,27 @@ def test_words_and_json():
     again = json.loads(json.dumps(found.to_dict()))
     assert again["metrics"]["rankme"]["value"] == found.rankme and again["verdict"] == "healthy"
     assert repr(found).startswith("Diagnosis(healthy: 100 x 5, RankMe") and "<svg" in found._repr_html_()
+
+
+def test_several_embeddings_are_ordered_by_what_pairs_keep():
+    rng = np.random.default_rng(0)
+    source = rng.standard_normal((500, 12))
+    good = np.concatenate([source + 0.3 * rng.standard_normal(source.shape) for _ in range(2)])
+    noise = rng.standard_normal(good.shape)
+    G = ep.Relation.from_views(500, 2)
+    found = compare({"noise": noise, "good": good, "point": np.ones((1000, 3))}, G)
+    assert found.ranking == ("good", "noise", "point") and found.ranked_by == "sum_rho"
+    assert compare([good, noise]).ranked_by == "rankme"
+    with pytest.raises(ValueError, match="needs a relation"):
+        compare([good, noise], rank_by="sum_rho")
+    with pytest.raises(ValueError, match="differ in their number of rows"):
+        compare([good, noise[:10]])
+
+
+def test_sum_of_rho_is_the_estimators_score():
+    rng = np.random.default_rng(0)
+    source = rng.standard_normal((400, 6))
+    X = np.concatenate([source + rng.standard_normal(source.shape) for _ in range(2)])
+    G = ep.Relation.from_views(400, 2)
+    est = ep.SpectralSSL(ep.Whitening(), n_components=4).fit(X, relation=G)
+    assert np.isclose(ep.diagnose(est.transform(X), G).sum_rho, est.score(X, relation=G))

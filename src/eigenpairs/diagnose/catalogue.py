@@ -66,6 +66,12 @@ CATALOGUE: dict[str, Entry] = {
     "mean_rho": Entry(
         "mean rho", "higher", None, "Pair correlation, averaged over all directions of the embedding's span."
     ),
+    "sum_rho": Entry(
+        "sum of rho",
+        "higher",
+        None,
+        "Pair correlations added up over all directions: how many invariant ones there are (the CCA convention).",
+    ),
     "lidar": Entry(
         "LiDAR", "higher", 1.0, "Smooth rank of the variance between groups over that within (Thilak et al. 2024)."
     ),

@@ -18,7 +18,7 @@ from eigenpairs.diagnose.similarity import Similarity, similarity
 from eigenpairs.objective import Objective
 from eigenpairs.relation import Relation
 
-RANKED_BY = ("rankme", "lidar", "effective_rank", "mean_rho")
+RANKED_BY = ("sum_rho", "rankme", "effective_rank", "lidar", "uniformity")
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def compare(
     embeddings : dict of name to (n, d) array, or a sequence of arrays
         The same rows in the same order; columns may differ in number. A sequence gets the names "0", "1", ...
     relation, y, groups, center, objective, random_state, progress : as for `diagnose`
-    rank_by : "rankme", "lidar", "effective_rank" or "mean_rho", optional
-        LiDAR if there are groups, otherwise RankMe. docs/diagnose.md has their measured agreement with linear probes:
-        an order by one number is a hint.
+    rank_by : "sum_rho", "rankme", "effective_rank", "lidar" or "uniformity", optional
+        The sum of rho if there are pairs, otherwise RankMe: of all label-free metrics these agreed best with linear
+        probes (docs/diagnose.md). An order by one number is a hint.
 
     Returns
     -------
@@ -87,10 +87,10 @@ def compare(
     Examples
     --------
     >>> import numpy as np
-    >>> from eigenpairs.diagnose import compare
+    >>> from eigenpairs.diagnose.compare import compare
     >>> Z = np.random.default_rng(0).standard_normal((500, 8))
     >>> compare({"epoch 10": Z * [9, 1, 1, 1, 1, 1, 1, 1], "epoch 20": Z})
-    Comparison(by rankme: epoch 20 7.98, epoch 10 6.25)
+    Comparison(by rankme: epoch 20 7.98, epoch 10 4.825)
     """
     named = dict(embeddings) if isinstance(embeddings, Mapping) else {str(at): Z for at, Z in enumerate(embeddings)}
     if len(named) < 2:
@@ -108,13 +108,15 @@ def compare(
     usable = [name for name, found in diagnoses.items() if found.verdict in ("healthy", "partially collapsed")]
     similarities = {(a, b): similarity(named[a], named[b]) for a, b in combinations(usable, 2)}
     measured = [diagnoses[name].metrics for name in usable]
-    ranked_by = rank_by or ("lidar" if measured and all("lidar" in metrics for metrics in measured) else "rankme")
+    ranked_by = rank_by or ("sum_rho" if measured and all("sum_rho" in metrics for metrics in measured) else "rankme")
     if not all(ranked_by in metrics for metrics in measured):
         needs = "groups" if ranked_by == "lidar" else "a relation"
         raise ValueError(f"rank_by = {ranked_by!r} needs {needs}; give it, or rank by 'rankme'")
 
     def order(name: str) -> tuple[int, float]:
-        value = diagnoses[name].metrics[ranked_by].value if ranked_by in diagnoses[name].metrics else np.nan
-        return VERDICTS.index(diagnoses[name].verdict), -value if np.isfinite(value) else np.inf
+        metric = diagnoses[name].metrics.get(ranked_by)
+        sign = -1 if metric is None or metric.better == "higher" else 1
+        value = np.nan if metric is None else sign * metric.value
+        return VERDICTS.index(diagnoses[name].verdict), value if np.isfinite(value) else np.inf
 
     return Comparison(diagnoses, similarities, tuple(sorted(named, key=order)), ranked_by)

@@ -285,15 +285,19 @@ class _Measured:
         if self.moments is None or self.relation is None:
             return {}
         low, high = chance_agreement(self.relation, self.census.n_columns, self.seed)
+        rank = len(self.moments.rho)
         gains, rho = self.optimum
-        best: dict[str, float | None] = {"energy": None, "rho": None}
+        best: dict[str, float | None] = {"energy": None, "rho": None, "sum": None}
         if rho is not None and gains.sum() > 0:
-            best = {"energy": float(gains @ (1 - rho) / gains.sum()), "rho": float(np.mean(rho[gains > 0]))}
+            kept = rho[gains > 0]
+            energy = float(gains @ (1 - rho) / gains.sum())
+            best = {"energy": energy, "rho": float(kept.mean()), "sum": float(kept.sum())}
         aligned = Reference((2 - 2 * high, 2 - 2 * low), 0.0)
         return {
             "alignment": (alignment(self.Z, self.relation, self.seed), aligned),
             "dirichlet_energy": (self.moments.dirichlet_energy, Reference((1 - high, 1 - low), None, best["energy"])),
             "mean_rho": (self.moments.mean_rho, Reference((low, high), None, best["rho"])),
+            "sum_rho": (self.moments.sum_rho, Reference((rank * low, rank * high), None, best["sum"])),
         }
 
     def group_ranks(self) -> Found:

@@ -64,11 +64,8 @@ class Diagnosis:
         metrics = self.__dict__.get("metrics", {})
         if name in metrics:
             return metrics[name].value
-        needs = {
-            "lidar": "groups",
-            "alignment": "a relation",
-            "dirichlet_energy": "a relation",
-            "mean_rho": "a relation",
+        needs = dict.fromkeys(("alignment", "dirichlet_energy", "mean_rho", "sum_rho"), "a relation") | {
+            "lidar": "groups"
         }
         hint = f"; it needs {needs[name]}: ep.diagnose(Z, ...)" if name in needs else ""
         raise AttributeError(f"this Diagnosis has no {name!r}{hint}")

@@ -67,6 +67,11 @@ class PairMoments:
         """Mean pair correlation over all directions of the span of Z."""
         return float(np.mean(self.rho)) if len(self.rho) else float("nan")
 
+    @property
+    def sum_rho(self) -> float:
+        """Pair correlations of all directions of the span of Z, added up."""
+        return float(np.sum(self.rho)) if len(self.rho) else float("nan")
+
     def lidar(self, group_size: float) -> float:
         """LiDAR for groups of `group_size` members; see `lidar_of`."""
         return lidar_of(self.S - self.M + self.M / group_size, self.M)
