@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
+from eigenpairs.advise import Advice, advise
 from eigenpairs.diagnose import Certificate, Diagnosis, certify, diagnose
 from eigenpairs.features import Free, Kernel, Linear, Towers
 from eigenpairs.objective import (
@@ -49,6 +50,7 @@ _ON_FIRST_USE = {"SpectralSSL": "eigenpairs.estimator"}
 """Names whose import pulls in something slow (scikit-learn takes longer than everything else together)."""
 
 __all__ = [
+    "Advice",
     "BarlowTwins",
     "Certificate",
     "Diagnosis",
@@ -69,6 +71,7 @@ __all__ = [
     "Towers",
     "VICReg",
     "Whitening",
+    "advise",
     "certify",
     "diagnose",
     "load",

@@ -37,6 +37,7 @@ class TestResults:
             "SpectralSSL": estimator,
             "Diagnosis": diagnosis,
             "Comparison": compare({"a": X, "b": X[:, :5]}, y=digits[2]),
+            "Advice": ep.advise(spec, X, digits[2], 50, draws=5),
             "Certificate": certificate,
             "diagnoses by name": {"a": diagnosis, "b": diagnosis},
             "curves by name": curves,

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
+from eigenpairs.cli.advise import advise
 from eigenpairs.cli.certify import certify
 from eigenpairs.cli.demo import demo
 from eigenpairs.cli.diagnose import diagnose
@@ -35,7 +36,7 @@ def build() -> Any:
     ) -> None:
         pass
 
-    for verb in (demo, fit, transform, search, inspect, diagnose, certify, report):
+    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, report):
         app.command()(verb)
     return typer.main.get_command(app)
 

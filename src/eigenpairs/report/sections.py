@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eigenpairs.report.advice_section import advice_section
 from eigenpairs.report.certificate_section import certificate_section
 from eigenpairs.report.comparison_section import comparison_sections
 from eigenpairs.report.curves_section import curves_section
@@ -54,6 +55,7 @@ KINDS: dict[str, Callable[[Any, Rows], list[Section]]] = {
     "SpectralSSL": _of_estimator,
     "Diagnosis": lambda result, rows: [diagnosis_section(result)],
     "Comparison": lambda result, rows: comparison_sections(result),
+    "Advice": lambda result, rows: [advice_section(result)],
     "Certificate": lambda result, rows: [certificate_section(result)],
     "diagnoses by name": lambda result, rows: [diagnoses_section(result)],
     "curves by name": lambda result, rows: [curves_section(result)],
@@ -100,5 +102,5 @@ def kind_of(result: Any, name: str) -> str:
     given = f"the class {result.__name__}" if isinstance(result, type) else f"a {type(result).__name__}"
     raise TypeError(
         f"{name} is {given}; give a Spectrum, an Embedding, a SpectralSSL, a Diagnosis, a Comparison, a Certificate, "
-        "a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
+        "an Advice, a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
     )
