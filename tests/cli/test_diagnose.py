@@ -142,3 +142,34 @@ class TestReport:
         run(capsys, "fit", "Z.npy", "--pairs", "groups.npy", "--dim", 2, "--out", "model")
         code, _, err = run(capsys, "report", "model", "--labels", "labels.csv", "-o", "page.html")
         assert code == 2 and "--data: is missing" in err
+
+
+class TestAdvise:
+    def test_equals_the_library(self, files, capsys):
+        X, G = files
+        y = np.loadtxt("labels.csv", dtype=int)
+        options = ("--labels", "labels.csv", "--n-labels", 20, "--ridge", 0, "--json")
+        code, out, err = run(capsys, "advise", "Z.npy", "--pairs", "groups.npy", *options)
+        expected = ep.advise(ep.spectrum(X, G), X, y, 20)
+        facts = json.loads(out)
+        assert code == 0, err
+        assert facts["best"]["objective"] == type(expected.table[0].objective).__name__
+        assert facts["best"]["predicted"] == pytest.approx(expected.table[0].predicted)
+
+    def test_text_and_no_labels(self, files, capsys):
+        code, out, _ = run(capsys, "advise", "Z.npy", "--pairs", "groups.npy", "--labels", "labels.csv")
+        assert code == 0 and "alignment" in out and "predicted error" in out and "raw columns" in out
+        code, out, _ = run(capsys, "advise", "Z.npy", "--pairs", "groups.npy")
+        assert code == 0 and out.startswith("no labels, no ranking")
+
+    @pytest.mark.parametrize(
+        "arguments, named",
+        [
+            (["Z.npy"], "--pairs"),
+            (["Z.npy", "--pairs", "groups.npy", "--n-labels", "many"], "not an integer"),
+            (["Z.npy", "--pairs", "groups.npy", "--labels", "half.npy"], "one column"),
+        ],
+    )
+    def test_bad_input_is_one_line(self, files, capsys, arguments, named):
+        code, out, err = run(capsys, "advise", *arguments)
+        assert code == 2 and out == "" and named in err and err.count("\n") == 1, err
