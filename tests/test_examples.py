@@ -55,3 +55,9 @@ def test_pairs_that_cannot_help_do_not():
     done = run("when_pairs_cannot_help.py", "--splits", "2")
     assert done.returncode == 0, done.stderr
     assert first_number(done.stdout, "raw pixels") > first_number(done.stdout, "spectral contrastive") + 0.01
+
+
+def test_the_audit_catches_hue_on_a_task_of_colours():
+    done = run("audit_of_augmentations.py")
+    assert done.returncode == 0, done.stderr
+    assert "hue" in done.stdout

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from eigenpairs.advise import Advice, advise
+from eigenpairs.advise import Advice, Audit, advise, audit
 from eigenpairs.diagnose import Certificate, Diagnosis, certify, diagnose
 from eigenpairs.features import Free, Kernel, Linear, Towers
 from eigenpairs.objective import (
@@ -51,6 +51,7 @@ _ON_FIRST_USE = {"SpectralSSL": "eigenpairs.estimator"}
 
 __all__ = [
     "Advice",
+    "Audit",
     "BarlowTwins",
     "Certificate",
     "Diagnosis",
@@ -72,6 +73,7 @@ __all__ = [
     "VICReg",
     "Whitening",
     "advise",
+    "audit",
     "certify",
     "diagnose",
     "load",

@@ -38,6 +38,7 @@ class TestResults:
             "Diagnosis": diagnosis,
             "Comparison": compare({"a": X, "b": X[:, :5]}, y=digits[2]),
             "Advice": ep.advise(spec, X, digits[2], 50, draws=5),
+            "Audit": ep.audit(X[:300], ["noise"], digits[2][:300], n_labels=30),
             "Certificate": certificate,
             "diagnoses by name": {"a": diagnosis, "b": diagnosis},
             "curves by name": curves,

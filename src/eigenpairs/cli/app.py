@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from eigenpairs.cli.advise import advise
+from eigenpairs.cli.audit import audit
 from eigenpairs.cli.certify import certify
 from eigenpairs.cli.demo import demo
 from eigenpairs.cli.diagnose import diagnose
@@ -36,7 +37,7 @@ def build() -> Any:
     ) -> None:
         pass
 
-    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, report):
+    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, audit, report):
         app.command()(verb)
     return typer.main.get_command(app)
 

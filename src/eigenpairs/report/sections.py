@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eigenpairs.report.advice_section import advice_section
+from eigenpairs.report.audit_section import audit_section
 from eigenpairs.report.certificate_section import certificate_section
 from eigenpairs.report.comparison_section import comparison_sections
 from eigenpairs.report.curves_section import curves_section
@@ -56,6 +57,7 @@ KINDS: dict[str, Callable[[Any, Rows], list[Section]]] = {
     "Diagnosis": lambda result, rows: [diagnosis_section(result)],
     "Comparison": lambda result, rows: comparison_sections(result),
     "Advice": lambda result, rows: [advice_section(result)],
+    "Audit": lambda result, rows: [audit_section(result)],
     "Certificate": lambda result, rows: [certificate_section(result)],
     "diagnoses by name": lambda result, rows: [diagnoses_section(result)],
     "curves by name": lambda result, rows: [curves_section(result)],
@@ -102,5 +104,5 @@ def kind_of(result: Any, name: str) -> str:
     given = f"the class {result.__name__}" if isinstance(result, type) else f"a {type(result).__name__}"
     raise TypeError(
         f"{name} is {given}; give a Spectrum, an Embedding, a SpectralSSL, a Diagnosis, a Comparison, a Certificate, "
-        "an Advice, a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
+        "an Advice, an Audit, a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
     )
