@@ -170,3 +170,44 @@ def test_words_and_json(world):
     assert facts["best"]["objective"] == type(advice.table[0].objective).__name__
     assert repr(advice).startswith("Advice(") and "<svg" in advice._repr_html_()
     assert task_on(spec, X, kept).energy.n_labels == 3000
+
+
+def test_views_of_one_source_leak_nothing():
+    rng = np.random.default_rng(0)
+    source, ids = rng.standard_normal((150, 60)), np.tile(np.arange(150), 8)
+    X = np.concatenate([source + 0.1 * rng.standard_normal(source.shape) for _ in range(8)])
+    noise = np.tile(rng.integers(0, 2, 150), 8)
+    advice = ep.advise(ep.spectrum(X, ep.Relation.from_views(150, 8)), None, noise, 100, groups=ids, draws=50)
+    assert advice.table[0].predicted > 0.9 and advice.table[0].measured > 0.9, "labels that are noise were predicted"
+
+
+def test_sparse_rows_rare_classes_and_very_few_labels():
+    import scipy.sparse as sp
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((3000, 20)) * (rng.random((3000, 20)) < 0.3)
+    G = ep.Relation.from_views(1500, 2)
+    y = (X[:, 0] > 0).astype(int)
+    dense, sparse = (ep.advise(ep.spectrum(rows, G), rows, y, 50, draws=0) for rows in (X, sp.csr_array(X)))
+    assert dense.raw == pytest.approx(sparse.raw) and dense.table[0].predicted == pytest.approx(
+        sparse.table[0].predicted
+    )
+    rare = np.zeros(3000, int)
+    rare[:8] = 1
+    assert ep.advise(ep.spectrum(X, G), X, rare, 50, draws=0).table
+    for seed in range(10):
+        few = np.full(3000, -1)
+        rows = np.random.default_rng(seed).choice(3000, 6, replace=False)
+        few[rows] = [0, 0, 0, 1, 1, 1]
+        advice = ep.advise(ep.spectrum(X, G), X, few, 30)
+        assert all(candidate.predicted > 0 for candidate in advice.table) and not advice.raw <= 0
+
+
+def test_one_tower_of_two():
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal((800, 5))
+    A, B = (hidden @ rng.standard_normal((5, d)) + rng.standard_normal((800, d)) for d in (12, 9))
+    spec = ep.spectrum(ep.Towers(A, B))
+    y = (hidden[:, 0] > 0).astype(int)
+    for tower, rows in enumerate((A, B)):
+        assert ep.advise(spec, rows, y, 20, tower=tower, draws=0).alignment > 0.3

@@ -150,7 +150,7 @@ class TestAdvise:
         y = np.loadtxt("labels.csv", dtype=int)
         options = ("--labels", "labels.csv", "--n-labels", 20, "--ridge", 0, "--json")
         code, out, err = run(capsys, "advise", "Z.npy", "--pairs", "groups.npy", *options)
-        expected = ep.advise(ep.spectrum(X, G), X, y, 20)
+        expected = ep.advise(ep.spectrum(X, G), X, y, 20, groups=np.load("groups.npy"))
         facts = json.loads(out)
         assert code == 0, err
         assert facts["best"]["objective"] == type(expected.table[0].objective).__name__

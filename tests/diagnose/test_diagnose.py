@@ -79,7 +79,7 @@ def test_what_is_broken_is_found(kind, finding, verdict, n, d, dtype):
         pytest.skip("two directions of 16 are more than a tenth")
     found = ep.diagnose(broken(kind, n, d, seed=n + d).astype(dtype))
     kinds = [each.kind for each in found.findings]
-    wanted = {finding} if kind != "exploded" else {"exploded", "rank-one"}
+    wanted = {finding} if kind != "exploded" else {"exploded", "one-column"}
     assert wanted & set(kinds), f"{kind} is not among {kinds}"
     assert verdict is None or found.verdict == verdict
     assert found.collapsed == (found.verdict == "collapsed")
@@ -292,3 +292,52 @@ def test_sum_of_rho_is_the_estimators_score():
     G = ep.Relation.from_views(400, 2)
     est = ep.SpectralSSL(ep.Whitening(), n_components=4).fit(X, relation=G)
     assert np.isclose(ep.diagnose(est.transform(X), G).sum_rho, est.score(X, relation=G))
+
+
+def test_pairs_do_not_hide_that_most_directions_are_gone():
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((4000, 10)) @ np.linalg.qr(rng.standard_normal((256, 256)))[0][:10]
+    for known in ({}, {"groups": np.tile(np.arange(2000), 2)}):
+        found = ep.diagnose(Z, **known)
+        assert found.verdict == "partially collapsed" and found.findings[0].kind == "low-rank", known
+
+
+def test_one_row_or_one_column_is_named_and_no_collapse():
+    Z = np.random.default_rng(0).standard_normal((5000, 64))
+    row, column = Z.copy(), Z.copy()
+    row[1234] *= 2500
+    column[:, 7] *= 2000
+    assert "row 1234" in ep.diagnose(row).findings[0].message
+    assert "column 7" in ep.diagnose(column).findings[0].message
+    assert not ep.diagnose(row).collapsed and not ep.diagnose(column).collapsed
+    assert ep.diagnose(Z[:2]).verdict == "healthy", "two rows always lie on a line"
+
+
+def test_rarely_active_units_are_no_twins():
+    rng = np.random.default_rng(0)
+    Z = np.maximum(rng.standard_normal((512, 64)) @ rng.standard_normal((64, 256)) - 22, 0)
+    assert not any(finding.kind == "duplicated" for finding in ep.diagnose(Z).findings)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_values_whose_squares_leave_float64_are_refused(scale):
+    with pytest.raises(ValueError, match="rescale"):
+        ep.diagnose(np.random.default_rng(0).standard_normal((500, 8)) * scale)
+
+
+def test_references_under_unequal_degrees():
+    hubs = np.repeat(np.arange(10), 29)  # ten rows, each a partner of 29 others
+    relation = ep.Relation.from_edges(hubs, np.arange(10, 300), n_samples=300)
+    inside = []
+    for seed in range(20):
+        found = ep.diagnose(np.random.default_rng(seed).standard_normal((300, 12)), relation)
+        low, high = found.metrics["dirichlet_energy"].reference.random
+        inside.append(low <= found.dirichlet_energy <= high)
+    assert np.mean(inside) > 0.9, "rows of large degree are held against a mean that is partly themselves"
+
+
+def test_a_comparison_with_a_broken_one_has_words():
+    A = np.random.default_rng(0).standard_normal((300, 5))
+    B = A.copy()
+    B[0, 0] = np.nan
+    assert "invalid" in repr(compare({"a": A, "b": B}, ep.Relation.from_views(150, 2)))

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
-from eigenpairs._arrays import to_numpy
 from eigenpairs._validate import an_instance, whole_number
 from eigenpairs._validate import table as as_table
 from eigenpairs.advise.advice import Advice, Candidate, Path
@@ -19,11 +19,12 @@ from eigenpairs.advise.measure import Measured, can_measure, measure
 from eigenpairs.advise.paths import Point, default_objectives, paths
 from eigenpairs.diagnose.label_energy import PrincipalDirections, label_energy
 from eigenpairs.diagnose.ranks import participation_ratio
+from eigenpairs.features.base import read_rows
 from eigenpairs.objective import Objective
 from eigenpairs.spectrum.accumulate import Progress
 from eigenpairs.spectrum.spectrum import Spectrum
 
-RAW_ROWS = 1000
+RAW_ROWS, RAW_COLUMNS = 1000, 5000
 
 STEP = 4.0
 """The factor by which a value is wrong when `flatness` asks what that costs."""
@@ -37,6 +38,8 @@ def advise(
     objectives: Sequence[Objective] | None = None,
     *,
     n_components: int | None = None,
+    groups: Any = None,
+    tower: int | None = None,
     draws: int = 200,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -62,6 +65,11 @@ def advise(
         One of each kind by default. Parameters other than the main one are kept.
     n_components : int, optional
         Largest width to consider; all modes by default.
+    groups : (n,) array, optional
+        Rows of equal id are views of one source: one of them keeps its label, so that a probe is never tested on views
+        of what it was trained on. Needed if X holds several views of a source, as the fitted rows often do.
+    tower : int, optional
+        Which of two towers the rows belong to.
     draws : int, default 200
         Random subsets for the check, 0 for none.
     random_state : int, default 0
@@ -100,8 +108,10 @@ def advise(
     width = spec.n_modes if n_components is None else min(whole_number(n_components, "n_components", 1), spec.n_modes)
     if y is None:
         return _without_labels(spec, n_labels)
-    task = task_on(spec, X, y)
+    task = task_on(spec, X, y, groups, tower)
     chosen = default_objectives() if objectives is None else list(objectives)
+    if not chosen:
+        raise ValueError("objectives is empty; give for instance [ep.VICReg()], or None for one of each kind")
     for objective in chosen:
         an_instance(objective, Objective, "objectives", "[ep.VICReg(), ep.BarlowTwins()]")
     points = paths(chosen, spec.rho, width)
@@ -110,13 +120,13 @@ def advise(
     gains = np.array([point.gains for point in points]) * task.scale
     found = predict(gains, task.alpha, task.rest, n_labels)
     best = _best_of_each(points, found)
-    table, checks = [], can_measure(len(task.rows), n_labels) and draws > 0
+    table, checks = [], can_measure(len(task.rows), n_labels) and whole_number(draws, "draws", 0) > 1
     for done, at in enumerate(best):
         check = _checked(task, points[at], found, at, n_labels, draws, random_state) if checks else None
         table.append(_candidate(points, found, at, task, check))
         if progress is not None:
             progress((done + 1) / len(best))
-    table.sort(key=lambda candidate: candidate.headline)
+    table.sort(key=lambda candidate: candidate.measured if checks else candidate.predicted)
     rho, alpha = spec.rho, task.alpha
     explained = float(alpha.sum())
     alignment = float(rho @ alpha) / explained if explained > 0 else float("nan")
@@ -135,10 +145,14 @@ def raw_error(X: Any, task: Task, n_labels: int, draws: int, seed: int = 0) -> f
 
     Predicted from 1,000 rows, labelled ones first, and their leading directions; measured instead if `draws` is not 0.
     """
-    if X is None or len(getattr(X, "shape", ())) != 2:
+    if X is None:
         return float("nan")
+    X = as_table(X, "X", sparse=True)
     order = np.random.default_rng(seed).permutation(len(task.phi))
     rows = np.sort(order[np.argsort(~np.isin(order, task.rows), kind="stable")][:RAW_ROWS])
+    known = task.labels.values[rows]
+    if X.shape[1] > RAW_COLUMNS or len(np.unique(known[known >= 0] if task.labels.n_classes else known)) < 2:
+        return float("nan")  # too wide for a comparison in passing, or a class too rare to be met
     directions = PrincipalDirections.of(_float64(X, rows))
     variances = directions.variances[: max(4, len(rows) // 4)]
     phi = directions.transform(_float64(X, rows), len(variances))
@@ -151,7 +165,8 @@ def raw_error(X: Any, task: Task, n_labels: int, draws: int, seed: int = 0) -> f
 
 
 def _float64(X: Any, rows: np.ndarray) -> np.ndarray:
-    return np.asarray(to_numpy(as_table(X, "X"))[rows], dtype=np.float64)
+    found = read_rows(X, rows)
+    return np.asarray(found.toarray() if sp.issparse(found) else found, dtype=np.float64)
 
 
 def _kind(point: Point) -> str:
@@ -209,6 +224,9 @@ def _notes(task: Task, table: list[Candidate], n_labels: int, checked: bool) -> 
         found.append(f"not checked on subsets of the labels: that takes more than {n_labels} of them")
     elif any(candidate.headline != candidate.predicted for candidate in table):
         found.append("formula and measurement differ by more than a tenth for some: there the measurement counts")
+    close = [candidate for candidate in table if candidate.interval[0] <= table[0].interval[1]]
+    if len(close) == len(table) > 1 and not checked:
+        found.append("the labels are too few to tell these objectives apart")
     if table[0].crowding > CROWDED:
         found.append("the probe nearly interpolates its labels, where the formula is known to fail")
     return tuple(found)

@@ -72,11 +72,11 @@ def predicted_error(found: Learned, energy: np.ndarray, rest: float) -> np.ndarr
     ----------
     found : Learned
     energy : (m,)
-        Label energies alpha_k^2 of the modes.
+        Label energies alpha_k^2 of the modes; estimates may be slightly negative, their weighted sum counts from 0.
     rest : float
         What no mode explains: energy outside, and noise.
     """
-    return found.factor * ((1 - found.share) ** 2 @ energy + rest)
+    return found.factor * (np.maximum((1 - found.share) ** 2 @ energy, 0.0) + rest)
 
 
 RIDGES = np.geomspace(1e-2, 1e5, 36)

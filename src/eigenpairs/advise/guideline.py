@@ -33,6 +33,6 @@ def in_words(table: Sequence[Candidate], alignment: float, raw: float, n_labels:
     )
     what = f"{best.objective!r} with {kept}: error {best.headline:.3f} of the label's variance"
     worth = ""
-    if raw < best.headline:
+    if raw < (best.measured if best.measured == best.measured else best.predicted):  # like with like
         worth = f"; the raw columns are better still ({raw:.3f}): these pairs are not worth it"
     return f"{what}; {pairs}, {labels}: {verdict}{worth}"

@@ -46,6 +46,7 @@ def advise(
     from eigenpairs.advise import advise as advise_on
     from eigenpairs.cli.diagnose import pairs_and_labels
     from eigenpairs.cli.report import check_report, write_report
+    from eigenpairs.diagnose.on_pairs import groups_of
     from eigenpairs.spectrum import spectrum
     from eigenpairs.tables import read_array
 
@@ -56,7 +57,8 @@ def advise(
     with progress_bar("moments") as progress:
         spec = spectrum(X, known["relation"], functions, dim, progress=progress)
     with progress_bar("checking on subsets of the labels") as progress:
-        found = advise_on(spec, X, known["y"], n_labels, progress=progress)
+        sources = groups_of(known["relation"])
+        found = advise_on(spec, X, known["y"], n_labels, groups=sources, progress=progress)
     results: list[Any] = [found]
     if budget:
         from eigenpairs.advise.budget import pair_budget

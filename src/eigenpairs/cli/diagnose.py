@@ -66,7 +66,13 @@ def diagnose(
         else:
             found = compare(tables, **known, center=center, objective=chosen, progress=progress)
     diagnoses = getattr(found, "diagnoses", None) or {next(iter(tables)): found}
-    write_report(report, [diagnoses if len(tables) > 1 else found], force, X=_shown(tables), labels=known["y"])
+    write_report(
+        report,
+        [diagnoses if len(tables) > 1 else found],
+        force,
+        X=_shown(tables),
+        labels=known["y"] if len(tables) == 1 else None,
+    )
     if as_json:
         print_json(found.to_dict())
     elif len(tables) == 1:

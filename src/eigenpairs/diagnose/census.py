@@ -19,6 +19,9 @@ from eigenpairs.features.base import read_rows
 CHUNK_BYTES = 2**23
 """Size of one chunk; its products are added in float64."""
 
+SMALLEST = 1e-140
+"""Spread below which squares vanish in float64; its inverse is the largest."""
+
 FLOAT64 = float(np.finfo(np.float64).eps)
 
 Progress = Callable[[float], None]
@@ -139,6 +142,8 @@ def take_census(Z: Any, progress: Progress | None = None) -> Census:
             hashes.append(hash_some_columns(stored))
             if progress is not None:
                 progress((numbers[-1] + 1) / n)
+    if not SMALLEST < unit < 1 / SMALLEST:
+        raise ValueError(f"Z spreads over about {unit:.1g}, whose squares leave the range of float64; rescale it")
     first *= unit
     if second is not None:
         second *= unit**2

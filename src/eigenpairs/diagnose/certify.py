@@ -32,6 +32,7 @@ from eigenpairs.diagnose.overlap import (
 )
 from eigenpairs.features import Features, Towers
 from eigenpairs.objective import BarlowTwins, DirectSet, Objective, Optimum, Whitening
+from eigenpairs.objective.moments import KnownMoments
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import Progress
 from eigenpairs.spectrum.embedding import Embedding
@@ -177,7 +178,8 @@ def _compared(
         terms = list(objective.moment_terms(seen).values()) if objective.has_loss else [np.nan]
         best, A = _optimum(objective, family.rho, rows.shape[1])
     loss = float(sum(terms))
-    rounding = max(ROUNDING, eps) * max(float(sum(np.abs(terms))), abs(best.loss))
+    size = max(float(sum(np.abs(terms))), abs(best.loss), _size(objective, rows.shape[1]))
+    rounding = max(ROUNDING, eps) * size
 
     gains = np.zeros(len(family.rho))
     count = min(len(gains), len(best.gains))
@@ -199,6 +201,15 @@ def _compared(
         "; ".join(note for note in notes if note), family.rho, gains, found, angles, outside, missing, overweighted,
         rounding,
     )  # fmt: skip
+
+
+def _size(objective: Objective, width: int) -> float:
+    """The loss of a constant embedding: what the terms of a loss near 0 have cancelled from."""
+    if not objective.has_loss or type(objective).moment_terms is Objective.moment_terms:
+        return 0.0
+    nothing = np.zeros((width, width))
+    found = float(sum(objective.moment_terms(KnownMoments(nothing, nothing)).values()))
+    return abs(found) if np.isfinite(found) else 0.0
 
 
 def _optimum(objective: Objective, rho: np.ndarray, width: int) -> tuple[Optimum, np.ndarray | None]:
@@ -225,13 +236,17 @@ def _reference(
         tried["refined gains"] = tried["the closed form"].refined(relation, n_pairs=n_pairs, random_state=seed)
     except ModuleNotFoundError:
         missing = " (the numeric optimum needs torch: pip install 'eigenpairs[deep]')"
+    # The class has an intercept, so it holds the constants, which few and noisy pairs may make hard to beat.
+    constant = Embedding(leading, objective, closed, np.zeros_like(tried["the closed form"].map))
+    tried["a constant"] = constant
     losses = {
         name: float(objective.loss(to_numpy(emb.transform(), np.float64), relation)) for name, emb in tried.items()
     }
     name = min(losses, key=losses.__getitem__)
     values = ", ".join(f"{value:.6g} by {one}" for one, value in losses.items())
     note = f"reference, no bound: on these rows {values}{missing}"
-    best = Optimum(tried[name].optimum.gains, losses[name], False, np.nan, note)
+    gains = tried[name].optimum.gains if name != "a constant" else np.zeros(width)
+    best = Optimum(gains, losses[name], False, np.nan, note)
     return best, tried[name].map
 
 

@@ -48,8 +48,12 @@ class Comparison:
         }
 
     def __repr__(self) -> str:
-        first = ", ".join(f"{name} {getattr(self.diagnoses[name], self.ranked_by):.4g}" for name in self.ranking)
-        return f"Comparison(by {self.ranked_by}: {first})"
+        held = {name: self.diagnoses[name].metrics.get(self.ranked_by) for name in self.ranking}
+        each = [
+            f"{name} {self.diagnoses[name].verdict if metric is None else format(metric.value, '.4g')}"
+            for name, metric in held.items()
+        ]
+        return f"Comparison(by {self.ranked_by}: {', '.join(each)})"
 
 
 def compare(

@@ -14,9 +14,10 @@ from eigenpairs.diagnose import findings as rules
 from eigenpairs.diagnose.catalogue import CATALOGUE
 from eigenpairs.diagnose.census import Census, Progress, take_census
 from eigenpairs.diagnose.diagnosis import Diagnosis
-from eigenpairs.diagnose.leverage import coherence
+from eigenpairs.diagnose.leverage import coherence, largest_share_of_first_direction
 from eigenpairs.diagnose.metric import Metric, Reference
 from eigenpairs.diagnose.on_pairs import (
+    ALIGNED_PAIRS,
     PairMoments,
     alignment,
     chance_agreement,
@@ -210,11 +211,29 @@ class _Measured:
         return self.objective.optimum(rho, d).gains[: len(rho)], rho
 
     @cached_property
+    def best_ranks(self) -> dict[str, float]:
+        """The ranks of the optimum; of whitening those of all columns, lest a narrow span be compared with itself."""
+        gains = self.optimum[0]
+        if isinstance(self.objective, Whitening):
+            gains = np.ones(max(1, min(self.census.n_columns, self.census.n_valid - 1)))
+        return {name: rank(np.sqrt(gains)) for name, rank in RANKS.items()}
+
+    @cached_property
     def moments(self) -> PairMoments | None:
         """Moments over the pairs; None without pairs, or where NaN forbids."""
         if self.relation is None or len(self.census.invalid) or not self.relation.total > 0:
             return None
         return take_pair_moments(self.Z, self.relation)
+
+    def lone_row(self) -> int | None:
+        """Number of the row that has most of the first direction's variance, if there is one."""
+        row, share = largest_share_of_first_direction(self.Z, self.valid, self.census)
+        return row if share >= rules.LONE_ROW else None
+
+    @cached_property
+    def leverage(self) -> tuple[float, int]:
+        """Coherence and numerical rank."""
+        return coherence(self.Z, self.valid, self.census, self.seed)
 
     @cached_property
     def sample(self) -> np.ndarray:
@@ -232,18 +251,17 @@ class _Measured:
     # ------------------------------------------------------------------ families
 
     def ranks(self) -> Found:
-        best = np.sqrt(self.optimum[0])
-        found = {}
+        found: Found = {}
         for name, rank in RANKS.items():
             values = [rank(draw) for draw in self.draws]
-            reference = Reference((min(values), max(values)), CATALOGUE[name].collapsed, rank(best))
+            reference = Reference((min(values), max(values)), CATALOGUE[name].collapsed, self.best_ranks[name])
             found[name] = (rank(self.singular_values), reference)
         return found
 
     def rows(self) -> Found:
         census, sample = self.census, self.sample
         n, d = census.n_valid, census.n_columns
-        mu, rank = coherence(self.Z, self.valid, census, self.seed)
+        mu, rank = self.leverage
         full = min(n, d)
         chance = (largest_leverage(n, full, 0.01), largest_leverage(n, full, 0.99))
         spread = on_the_sphere(sample)
@@ -292,7 +310,8 @@ class _Measured:
             kept = rho[gains > 0]
             energy = float(gains @ (1 - rho) / gains.sum())
             best = {"energy": energy, "rho": float(kept.mean()), "sum": float(kept.sum())}
-        aligned = Reference((2 - 2 * high, 2 - 2 * low), 0.0)
+        drawn = 6 / np.sqrt(self.census.n_columns * ALIGNED_PAIRS)  # 3 standard deviations of the pairs drawn
+        aligned = Reference((float(2 - 2 * high - drawn), float(2 - 2 * low + drawn)), 0.0)
         return {
             "alignment": (alignment(self.Z, self.relation, self.seed), aligned),
             "dirichlet_energy": (self.moments.dirichlet_energy, Reference((1 - high, 1 - low), None, best["energy"])),
@@ -311,12 +330,14 @@ class _Measured:
         n_groups = int(grouped.components.max()) + 1
         size = float(np.count_nonzero(grouped.degrees)) / n_groups
         rng = np.random.default_rng(self.seed)
-        values = [random_lidar(n_groups, size, self.census.n_columns, rng) for _ in range(DRAWS)]
+        equal = len(np.unique(np.bincount(grouped.components[grouped.components >= 0]))) == 1
+        values = [random_lidar(n_groups, size, self.census.n_columns, rng) for _ in range(DRAWS if equal else 0)]
         gains, rho = self.optimum
         best = None
         if rho is not None and gains.sum() > 0:
             best = lidar_of(np.diag(gains * (rho + (1 - rho) / size)), np.diag(gains * (1 - rho)))
-        return {"lidar": (moments.lidar(size), Reference((min(values), max(values)), 1.0, best))}
+        random = (min(values), max(values)) if values else None
+        return {"lidar": (moments.lidar(size), Reference(random, 1.0, best))}
 
     # ------------------------------------------------------------------ verdict
 
@@ -326,7 +347,7 @@ class _Measured:
 
     @cached_property
     def repeated(self) -> np.ndarray:
-        return rules.repeated_columns(self.census)
+        return rules.repeated_columns(self.census, self.sample)
 
     def findings(self) -> tuple[rules.Finding, ...]:
         """Everything that looks wrong; what follows from a total collapse is not repeated."""
@@ -334,13 +355,12 @@ class _Measured:
         found = rules.invalid_rows(census)
         if census.n_valid < 2:
             return tuple(found)
-        fatal = rules.collapse(census) or rules.one_line(self.singular_values)
+        fatal = rules.collapse(census) or rules.one_line(self.singular_values, census, self.lone_row)
         if fatal:
             found += fatal
         else:
             std = np.sqrt(census.variance)
             found += rules.column_findings(std, self.dead, self.repeated, census.size)
-            best = rankme(np.sqrt(self.optimum[0]))
-            found += rules.low_rank(rankme(self.singular_values), best, repr(self.objective))
+            found += rules.low_rank(rankme(self.singular_values), self.best_ranks["rankme"], repr(self.objective))
         repeated = count_repeated(self.Z, self.valid, census.hashes)
         return (*found, *rules.repeated_rows(census, repeated), *rules.few_rows(census))

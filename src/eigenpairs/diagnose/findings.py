@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,10 @@ LOW_RANK = 0.1
 """Share of the optimum's RankMe below which an embedding has partially collapsed."""
 
 MIN_ROWS = 10
-"""With fewer rows every two columns correlate."""
+"""Different values that a column needs before its correlations say anything."""
+
+LONE_ROW = 0.5
+"""Share of a direction's variance from which it counts as one row's own."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +88,27 @@ def collapse(census: Census) -> list[Finding]:
     return []
 
 
-def one_line(singular_values: np.ndarray) -> list[Finding]:
-    """One direction has nearly all variance."""
+def one_line(singular_values: np.ndarray, census: Census, lone_row: Callable[[], int | None]) -> list[Finding]:
+    """One direction has nearly all variance; if it is that of one column or one row, that one is to blame."""
     variance = singular_values**2
-    if len(variance) < 2 or not variance.sum() > 0 or variance[0] < ONE_DIRECTION * variance.sum():
+    if census.n_valid < 3 or len(variance) < 2 or not variance.sum() > 0:
         return []
     share = variance[0] / variance.sum()
+    if share < ONE_DIRECTION:
+        return []
+    columns = census.variance / census.variance.sum()
+    largest, rest = int(np.argmax(columns)), 1 - columns.max()
+    if len(columns) > 2 and columns[largest] >= ONE_DIRECTION and np.sort(columns)[-2] < ONE_DIRECTION * rest:
+        message = (
+            f"column {largest} alone holds {columns[largest]:.2%} of the variance: it has exploded, look at that one"
+        )
+        return [Finding("one-column", "partially collapsed", message)]
+    row = lone_row()
+    if row is not None:
+        message = (
+            f"one direction holds {share:.2%} of the variance, and row {row} most of it: it has exploded, drop that row"
+        )
+        return [Finding("one-row", "partially collapsed", message)]
     message = f"one direction holds {share:.2%} of the variance (from {ONE_DIRECTION:.0%} on it counts as rank one)"
     return [Finding("rank-one", "collapsed", message)]
 
@@ -99,17 +118,19 @@ def dead_columns(std: np.ndarray) -> np.ndarray:
     return np.flatnonzero(std <= DEAD * np.sqrt(np.mean(std**2)))
 
 
-def repeated_columns(census: Census) -> np.ndarray:
-    """Numbers of the columns that repeat an earlier one, up to sign and scale."""
-    if census.n_valid < MIN_ROWS:
-        return np.empty(0, dtype=np.int64)
+def repeated_columns(census: Census, sample: np.ndarray) -> np.ndarray:
+    """Numbers of the columns that repeat an earlier one, up to sign and scale.
+
+    Columns that a sample of the rows shows with few different values (rarely active units) are left out.
+    """
     from scipy.sparse.csgraph import connected_components
 
     std = np.sqrt(census.variance)
     live = np.setdiff1d(np.arange(census.n_columns), dead_columns(std))
     correlation = census.covariance[np.ix_(live, live)] / np.outer(std[live], std[live])
     group = connected_components(sp.csr_array(np.abs(correlation) > TWINS), directed=False)[1]
-    return np.setdiff1d(live, live[np.unique(group, return_index=True)[1]])
+    twins = np.setdiff1d(live, live[np.unique(group, return_index=True)[1]])
+    return np.array([column for column in twins if len(np.unique(sample[:, column])) >= MIN_ROWS], dtype=np.int64)
 
 
 def column_findings(std: np.ndarray, dead: np.ndarray, repeated: np.ndarray, size: float) -> list[Finding]:
@@ -117,7 +138,7 @@ def column_findings(std: np.ndarray, dead: np.ndarray, repeated: np.ndarray, siz
     found, d = [], len(std)
     if len(dead):
         rule = f"their spread is below {DEAD:g} of the columns' root mean square"
-        message = f"{len(dead)} of {d} columns are dead, such as {_some(dead)} ({rule})"
+        message = f"{len(dead)} of {d} columns are dead in these rows, such as {_some(dead)} ({rule})"
         found.append(Finding("dead", "partially collapsed", message))
     if len(repeated):
         rule = f"absolute correlation above {TWINS:g}"

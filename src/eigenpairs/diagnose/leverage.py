@@ -44,6 +44,18 @@ def coherence(Z: Any, valid: np.ndarray, census: Census, seed: int = 0) -> tuple
     return _mu(_largest(Z, top, whiten), census.n_valid, r), r
 
 
+def largest_share_of_first_direction(Z: Any, valid: np.ndarray, census: Census) -> tuple[int, float]:
+    """The row with most of the variance of the first principal direction, and its share of it."""
+    if census.rows is not None:
+        _, _, axes = scipy.linalg.svd(census.rows - census.first / census.n_valid, full_matrices=False)
+        axis = axes[0]
+    else:
+        d = census.n_columns
+        axis = scipy.linalg.eigh(census.covariance, subset_by_index=[d - 1, d - 1])[1][:, 0]
+    size = np.concatenate([((rows - census.mean) @ axis) ** 2 for rows in _chunks(Z, valid, np.float64)])
+    return int(valid[np.argmax(size)]), float(size.max() / size.sum())
+
+
 def _whitener(census: Census) -> np.ndarray:
     """(d, r) W with W^T (Z^T Z) W = I."""
     values, vectors = scipy.linalg.eigh(census.n_valid * (census.covariance + np.outer(census.mean, census.mean)))

@@ -134,12 +134,17 @@ def chance_agreement(relation: Relation, d: int, seed: int = 0) -> tuple[float, 
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], (relation.n_samples, PROBES))
     frobenius = np.sqrt(np.sum((relation @ signs) ** 2) / PROBES)
     spread = 3 * np.sqrt(2 / d) * frobenius / relation.total
-    centre = -1 / np.count_nonzero(relation.degrees) + float(np.sum(relation.diagonal)) / relation.total
-    return float(centre - spread), float(centre + spread)
+    own = float(
+        np.sum((relation.degrees / relation.total) ** 2)
+    )  # what a row contributes to the mean it is held against
+    centre = (float(np.sum(relation.diagonal)) / relation.total - own) / (1 - own)
+    return float(centre - spread / (1 - own)), float(centre + spread / (1 - own))
 
 
 def groups_of(relation: Relation) -> np.ndarray | None:
     """(n_samples,) ids if the relation is one of groups or views, -1 for rows that are alone; otherwise None."""
     (_, term), *others = relation.terms
     whole = not others and (isinstance(term, Views) or (isinstance(term, Groups) and not term.self_pairs))
-    return relation.components if whole and relation.uniform else None
+    degrees = relation.degrees[relation.degrees > 0]
+    alike = len(degrees) > 0 and np.ptp(degrees) <= 1e-12 * degrees.max()
+    return relation.components if whole and alike else None

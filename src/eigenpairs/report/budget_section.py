@@ -41,6 +41,11 @@ def budget_section(budget: Budget) -> Section:
     return Section("Pair budget", "budget.html", values, headline, figures, tiles=tiles)
 
 
+def _log(title: str) -> dict[str, Any]:
+    """A logarithmic axis with ticks at 1, 2, 5, 10, ..."""
+    return axis(title, type="log", dtick="D2")
+
+
 def _row(budget: Budget, point: Point) -> tuple[str, ...]:
     what = "measured" if point.measured else "all there are" if point.count == budget.n_units else "by the law"
     return (
@@ -66,7 +71,7 @@ def _errors(budget: Budget) -> Figure:
     for line in lines[1:3]:
         line["line"] = {"color": "--soft", "width": 1, "dash": "dot"}
     here = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "x0": budget.n_units, "x1": budget.n_units}
-    place = layout(axis(budget.unit, type="log"), axis("error", type="log"), 340, legend=True)
+    place = layout(_log(budget.unit), _log("error"), 340, legend=True)
     return Figure(
         lines,
         place | {"shapes": [here | {"line": {"color": "--soft", "dash": "dash"}}]},
@@ -82,7 +87,7 @@ def _rho(budget: Budget) -> Figure:
     rows = [(number(round(c)), number(f), number(h)) for c, f, h in zip(counts, fitted, heldout)]
     return Figure(
         [curve("pairs of the fit", counts, fitted), curve("all other pairs", counts, heldout, 1)],
-        layout(axis(budget.unit, type="log"), axis(f"mean rho of the first {budget.n_components}"), legend=True),
+        layout(_log(budget.unit), axis(f"mean rho of the first {budget.n_components}"), legend=True),
         "Mean correlation of the leading modes across the pairs they were fitted to, and across all others: the truth "
         "lies between, and pairs are enough where the two meet.",
         Table(("number", "pairs of the fit", "all other pairs"), rows),
@@ -114,7 +119,7 @@ def _completion(budget: Budget) -> Figure:
     shares = 100 * found.shares
     return Figure(
         [curve("soft-impute", shares, found.errors)],
-        layout(axis("entries observed at random, per cent"), axis("relative error", type="log")),
+        layout(axis("entries observed at random, per cent"), _log("relative error")),
         f"What soft-impute finds of the ideal pair matrix ({found.n_rows} rows, rank {found.rank}) from some of its "
         "entries, where the bound of theory is vacuous.",
         Table(("per cent", "relative error"), [(number(s), number(e, 3)) for s, e in zip(shares, found.errors)]),
