@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from eigenpairs.advise import Advice, Audit, advise, audit
+from eigenpairs.advise import Advice, advise
 from eigenpairs.diagnose import Certificate, Diagnosis, certify, diagnose
 from eigenpairs.features import Free, Kernel, Linear, Towers
 from eigenpairs.objective import (
@@ -39,6 +39,8 @@ from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.storage import load, save
 
 if TYPE_CHECKING:
+    from eigenpairs.advise.audit import audit
+    from eigenpairs.advise.audited import Audit
     from eigenpairs.estimator import SpectralSSL
 
 try:
@@ -46,7 +48,11 @@ try:
 except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
-_ON_FIRST_USE = {"SpectralSSL": "eigenpairs.estimator"}
+_ON_FIRST_USE = {
+    "Audit": "eigenpairs.advise.audited",
+    "SpectralSSL": "eigenpairs.estimator",
+    "audit": "eigenpairs.advise.audit",
+}
 """Names whose import pulls in something slow (scikit-learn takes longer than everything else together)."""
 
 __all__ = [

@@ -9,6 +9,8 @@ from support import require, rows_with_correlations
 
 import eigenpairs as ep
 from eigenpairs import report
+from eigenpairs.advise.alignment import alignment
+from eigenpairs.advise.budget import pair_budget
 from eigenpairs.diagnose.compare import compare
 from eigenpairs.diagnose.metric import Metric, Reference
 from eigenpairs.report.drawing import SERIES
@@ -38,6 +40,8 @@ class TestResults:
             "Diagnosis": diagnosis,
             "Comparison": compare({"a": X, "b": X[:, :5]}, y=digits[2]),
             "Advice": ep.advise(spec, X, digits[2], 50, draws=5),
+            "Alignment": alignment(spec, G, digits[2], n_permutations=19),
+            "Budget": pair_budget(X, G, n_repeats=2, n_components=3),
             "Audit": ep.audit(X[:300], ["noise"], digits[2][:300], n_labels=30),
             "Certificate": certificate,
             "diagnoses by name": {"a": diagnosis, "b": diagnosis},

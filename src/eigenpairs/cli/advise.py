@@ -71,7 +71,7 @@ def advise(
         return
     print_advice(found)
     for more in results[1:]:
-        print(f"\n{more!r}")
+        print("\n" + "\n".join(more.sentences))
 
 
 def print_advice(found: Advice) -> None:

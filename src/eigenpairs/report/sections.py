@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eigenpairs.report.advice_section import advice_section
+from eigenpairs.report.alignment_section import alignment_section
 from eigenpairs.report.audit_section import audit_section
+from eigenpairs.report.budget_section import budget_section
 from eigenpairs.report.certificate_section import certificate_section
 from eigenpairs.report.comparison_section import comparison_sections
 from eigenpairs.report.curves_section import curves_section
@@ -57,7 +59,9 @@ KINDS: dict[str, Callable[[Any, Rows], list[Section]]] = {
     "Diagnosis": lambda result, rows: [diagnosis_section(result)],
     "Comparison": lambda result, rows: comparison_sections(result),
     "Advice": lambda result, rows: [advice_section(result)],
+    "Alignment": lambda result, rows: [alignment_section(result)],
     "Audit": lambda result, rows: [audit_section(result)],
+    "Budget": lambda result, rows: [budget_section(result)],
     "Certificate": lambda result, rows: [certificate_section(result)],
     "diagnoses by name": lambda result, rows: [diagnoses_section(result)],
     "curves by name": lambda result, rows: [curves_section(result)],
@@ -104,5 +108,6 @@ def kind_of(result: Any, name: str) -> str:
     given = f"the class {result.__name__}" if isinstance(result, type) else f"a {type(result).__name__}"
     raise TypeError(
         f"{name} is {given}; give a Spectrum, an Embedding, a SpectralSSL, a Diagnosis, a Comparison, a Certificate, "
-        "an Advice, an Audit, a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
+        "an Advice, an Audit, an "
+        "Alignment, a Budget, a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
     )
