@@ -1,7 +1,7 @@
 """Claim: advice from one spectrum predicts probes, and matches an exhaustive grid at a small part of its time.
 
 Real tasks, 10 to 1,000 labels. For every cell: predicted against measured squared error of a ridge probe (one-hot, as a
-share of the label's variance; 50 draws of the labels) for six values of every objective, with label energies from all labels
+share of the label's variance; 50 draws of the labels) at six values of every objective, with energies from all labels
 and from 200; and accuracy of the recommended objective and value against the best of the whole grid, which shares the
 one spectrum and whose probes choose their ridge by generalised cross-validation. Data: scikit-learn's digits and, from
 the folder EIGENPAIRS_DATA, MNIST, Fashion-MNIST, CIFAR-10, spoken digits, Cora and Omniglot.

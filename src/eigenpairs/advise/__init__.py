@@ -1,6 +1,6 @@
 """Choosing before training: objective, strength, augmentation, number of pairs.
 
-`audit.audit`, `alignment.alignment` and `budget.pair_budget` are imported from their own modules, by those who use them.
+`audit.audit`, `alignment.alignment` and `budget.pair_budget` are imported from their own modules by those who use them.
 """
 
 from eigenpairs.advise.advice import Advice, Candidate
