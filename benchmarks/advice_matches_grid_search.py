@@ -4,7 +4,7 @@ Real tasks, 10 to 1,000 labels. For every cell: predicted against measured squar
 share of the label's variance; 50 draws of the labels) at six values of every objective, with energies from all labels
 and from 200; and accuracy of the recommended objective and value against the best of the whole grid, which shares the
 one spectrum and whose probes choose their ridge by generalised cross-validation. Data: scikit-learn's digits and, from
-the folder EIGENPAIRS_DATA, MNIST, Fashion-MNIST, CIFAR-10, spoken digits, Cora and Omniglot.
+the folder EIGENPAIRS_DATA, MNIST, Fashion-MNIST, CIFAR-10 (grey), spoken digits, Cora and Omniglot.
 
     EIGENPAIRS_DATA=... python benchmarks/advice_matches_grid_search.py [--tasks digits fashion] [--draws 50]
 """
@@ -61,6 +61,8 @@ def from_folder(name: str) -> Callable[[], Task]:
         import datasets
 
         images, labels, *_ = getattr(datasets, name)()
+        if images.ndim == 4:  # grey, 16 x 16: 256 columns
+            images = images.mean(axis=3).reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4))
         return pictures(images, labels)
 
     return load
