@@ -14,7 +14,7 @@ columns, and five nearest neighbours on columns as they are.
 Rank correlations are Spearman's; signs are such that 1 agrees and -1 contradicts. Intervals: 95 %, over resampled kinds
 of embeddings (all widths of a kind together). "Equal width" is the mean over the widths, each ranked by itself.
 
-Takes six minutes on one core.
+Takes five minutes on one core.
 
     EIGENPAIRS_DATA=... python benchmarks/label_free_metrics_against_probes.py [--data digits] [--rows 10000]
 """
