@@ -71,3 +71,16 @@ def test_only_delicate_columns_are_read_twice(monkeypatch):
         ep.spectrum(table, G, features)
         ep.spectrum(ep.Towers(table[:N], table[N:]), features=features)
         assert read == ["rows"] * times + ["towers"] * times, f"{table.shape}, {features}"
+
+
+def test_directions_of_rounding_do_not_return_in_the_second_reading():
+    """Four rows of four columns have three directions; a fourth that rounding let in must not disturb them."""
+    rng = np.random.default_rng(2463)
+    i, j = rng.integers(0, 9, (2, 27))
+    weight = rng.exponential(size=27)
+    shared = rng.standard_normal((9, 1))
+    X_a, X_b = rng.standard_normal((9, 5)) + shared, rng.standard_normal((5, 4)) - shared[:5]
+    relation = ep.Relation.between(i, j % 5, weight, shape=(9, 5))
+    spec = ep.spectrum(ep.Towers(X_a, X_b), relation, n_components=9)
+    phi, pi = spec.transform(), relation.degrees / relation.total
+    np.testing.assert_allclose((phi * pi[:, None]).T @ phi, np.eye(3), atol=1e-9)

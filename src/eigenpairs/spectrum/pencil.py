@@ -18,6 +18,7 @@ class Pencil:
     ----------
     S, M : (D, D) covariance of rows, disagreement of pairs
     mean : (D,)
+    least : standard deviation up to which a column counts as constant
 
     Attributes
     ----------
@@ -29,8 +30,8 @@ class Pencil:
         If no column varies.
     """
 
-    def __init__(self, S: np.ndarray, M: np.ndarray, mean: np.ndarray):
-        self.whitener, self.M = Whitener(S, mean), M
+    def __init__(self, S: np.ndarray, M: np.ndarray, mean: np.ndarray, least: float = 0.0):
+        self.whitener, self.M = Whitener(S, mean, least=least), M
 
     def rank(self, ridge: float = 0.0) -> int:
         """Dimension of the span after truncation."""

@@ -24,6 +24,7 @@ from eigenpairs.spectrum.sparse_sums import sparse_pair_sums
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.sums import PairSums
 from eigenpairs.spectrum.two_towers import features_of_towers, solve_towers
+from eigenpairs.spectrum.whitener import HARDLY
 
 log = logging.getLogger("eigenpairs")
 
@@ -204,7 +205,7 @@ def spectrum_of_sums(
     if sums_over is not None and pencil.whitener.delicate(ridge):
         columns = ColumnModes(feature_map, sums.mean, pencil.whitener.basis())
         (sums,) = sums_over(columns)
-        pencil = Pencil(sums.covariance, sums.disagreement, sums.mean)
+        pencil = Pencil(sums.covariance, sums.disagreement, sums.mean, least=HARDLY)
     rho, weights = pencil.solve(n_components, ridge)
     log.info("solved %d modes of rank %d, ridge %g", len(rho), pencil.rank(ridge), ridge)
     modes = (ColumnModes.over(columns, sums.mean, weights),)

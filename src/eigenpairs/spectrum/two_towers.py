@@ -17,7 +17,7 @@ from eigenpairs.spectrum.lapack import singular
 from eigenpairs.spectrum.modes import ColumnModes, ModeMoments
 from eigenpairs.spectrum.ridge import RIDGES, fold_of_rows, heldout_loss
 from eigenpairs.spectrum.spectrum import Spectrum
-from eigenpairs.spectrum.whitener import Whitener, fixed_signs
+from eigenpairs.spectrum.whitener import HARDLY, Whitener, fixed_signs
 
 log = logging.getLogger("eigenpairs")
 
@@ -65,7 +65,8 @@ def solve_towers(
     if problem.delicate(ridges):  # docs/theory.md, section 1
         columns = problem.columns(maps, sums.mean, ridges)
         (sums,) = cross_sums(towers, columns, relation, device)
-        problem = _Canonical(sums)
+        white = [part.delicate(ridge) for part, ridge in zip(problem.whiteners, ridges, strict=True)]
+        problem = _Canonical(sums, (HARDLY * white[0], HARDLY * white[1]))
     rho, weights = problem.solve(n_components, ridges)
     log.info("solved %d modes of rank %d, ridges %g and %g", len(rho), problem.rank(ridges), *ridges)
     modes = tuple(ColumnModes.over(*parts) for parts in zip(columns, sums.mean, weights, strict=True))
@@ -79,8 +80,8 @@ def solve_towers(
 class _Canonical:
     """Canonical correlations of two covariances and the one across pairs, for any ridges."""
 
-    def __init__(self, sums: CrossSums):
-        parts = zip(sums.covariance, sums.mean, ("X_a", "X_b"), strict=True)
+    def __init__(self, sums: CrossSums, least: tuple[float, float] = (0.0, 0.0)):
+        parts = zip(sums.covariance, sums.mean, ("X_a", "X_b"), least, strict=True)
         self.whiteners = [Whitener(*part) for part in parts]
         self.C = sums.cross_covariance
 

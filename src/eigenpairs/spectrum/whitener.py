@@ -12,6 +12,9 @@ EPS = float(np.finfo(np.float64).eps)
 WELL_CONDITIONED = 1e-8
 """Reciprocal condition number above which no eigenvalue can be near the rank rule's threshold."""
 
+HARDLY = 0.1
+"""Standard deviation of a column that was made white, below which it was rounding in the first reading."""
+
 DELICATE = 1e-10
 """Share of the largest eigenvalue below which a kept one has fewer than some five digits: sums of squares of float64
 rows are rounded at 1e-16 of the largest."""
@@ -29,6 +32,7 @@ class Whitener:
     S : (D, D) covariance of rows
     mean : (D,)
     name : what the caller calls the data, for messages
+    least : standard deviation up to which a column counts as constant
 
     Attributes
     ----------
@@ -41,9 +45,9 @@ class Whitener:
         If no column varies.
     """
 
-    def __init__(self, S: np.ndarray, mean: np.ndarray, name: str = "X"):
+    def __init__(self, S: np.ndarray, mean: np.ndarray, name: str = "X", least: float = 0.0):
         std = np.sqrt(np.maximum(np.diag(S), 0.0))
-        self.varies = std > 10 * EPS * np.abs(mean)
+        self.varies = (std > 10 * EPS * np.abs(mean)) & (std > least)
         if not self.varies.any():
             raise ValueError(
                 f"{name} has no column that varies over the rows with a partner; there is nothing to solve"
