@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.solve import spectrum
 from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.spectrum.two_towers import FeaturePair, features_of_towers
-from eigenpairs.spectrum.whitener import Whitener
+from eigenpairs.spectrum.whitener import HARDLY, Whitener
 
 ALL_MODES = 2048
 """Most modes of columns that are computed to explain an embedding (more if it has more columns)."""
@@ -136,7 +137,7 @@ def whole_class_of_towers(
             for each, mean, part in zip(maps, sums.mean, whiteners)
         ]
         (sums,) = sums_over(columns)
-        whiteners = _whiteners(sums)
+        whiteners = _whiteners(sums, [HARDLY * part.delicate() for part in whiteners])
     bases = [part.basis() for part in whiteners]
     left, rho, right = singular(bases[0].T @ sums.cross_covariance @ bases[1])
     rho = np.minimum(rho, 1.0)
@@ -154,8 +155,8 @@ def whole_class_of_towers(
     )
 
 
-def _whiteners(sums: CrossSums) -> list[Whitener]:
-    return [Whitener(*part) for part in zip(sums.covariance, sums.mean, ("X_a", "X_b"))]
+def _whiteners(sums: CrossSums, least: Sequence[float] = (0.0, 0.0)) -> list[Whitener]:
+    return [Whitener(*part) for part in zip(sums.covariance, sums.mean, ("X_a", "X_b"), least)]
 
 
 def _complement(Q: np.ndarray) -> np.ndarray:
