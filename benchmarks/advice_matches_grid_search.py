@@ -20,7 +20,7 @@ import numpy as np
 import eigenpairs as ep
 from eigenpairs.advise import predict
 from eigenpairs.advise.energies import task_on
-from eigenpairs.advise.measure import probe_error
+from eigenpairs.advise.measure import heldout_error
 from eigenpairs.advise.paths import Point, default_objectives, paths
 from eigenpairs.diagnose.probes import fit_ridge
 
@@ -184,7 +184,7 @@ def main() -> None:
             for at in grid_of(points, 6):
                 Z = task.phi[:, gains[at] > 0] * np.sqrt(gains[at][gains[at] > 0])
                 for key, found in predicted.items():
-                    errors = [probe_error(Z[a], Y[a], Z[b], Y[b], float(found.ridge[at])) for a, b in draws]
+                    errors = [heldout_error(Z[a], Y[a], Z[b], Y[b], float(found.ridge[at])) for a, b in draws]
                     own = known[key].energy.total
                     deviation[key].append(abs((found.error[at] / own) / (np.mean(errors) / total) - 1))
             start = time.perf_counter()

@@ -9,10 +9,10 @@ in float32 and in float64, in one run. Prints seconds, ratios and anonymous memo
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from _timing import median_seconds
 
 import eigenpairs as ep
 
@@ -46,15 +46,6 @@ def anonymous_mb() -> float:
     return float("nan")
 
 
-def seconds(work, repeat: int) -> float:
-    took = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - start)
-    return float(np.median(took))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -66,9 +57,9 @@ def main() -> None:
         rows = write_rows(Path(folder) / "rows.npy", args.rows, args.columns)
         product(rows, np.float32)  # the file is in the page cache from here on
         before = anonymous_mb()
-        ours = seconds(lambda: ep.diagnose(rows), args.repeat)
+        ours = median_seconds(lambda: ep.diagnose(rows), args.repeat)
         grown = anonymous_mb() - before
-        single, double = (seconds(lambda d=d: product(rows, d), args.repeat) for d in (np.float32, np.float64))
+        single, double = (median_seconds(lambda d=d: product(rows, d), args.repeat) for d in (np.float32, np.float64))
     print(f"{args.rows:,} x {args.columns} float32: diagnose {ours:.2f} s, {grown:.0f} MB kept")
     print(f"X^T X in float32 {single:.2f} s: ratio {ours / single:.2f}; in float64 {double:.2f} s: {ours / double:.2f}")
 

@@ -8,20 +8,11 @@ singular value decomposition of a 384 x 384 matrix, in one run.
 
 import argparse
 import sys
-import time
 
 import numpy as np
+from _timing import median_seconds
 
 import eigenpairs as ep
-
-
-def median_seconds(work, repeat: int) -> float:
-    took = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - start)
-    return float(np.median(took))
 
 
 def main() -> None:

@@ -1,31 +1,10 @@
-"""Classes of functions, objectives and embeddings that the tests of certificates share."""
+"""Classes of functions and embeddings that the tests of certificates share."""
 
 import numpy as np
 import scipy.linalg
 
 import eigenpairs as ep
 from eigenpairs.features import Kernel
-
-OBJECTIVES = {
-    "vicreg": ep.VICReg(),
-    "vicreg weak": ep.VICReg(invariance=1.0, variance=16.0, covariance=1.0),
-    "vicreg no covariance": ep.VICReg(2.0, 5.0, covariance=0.0),
-    "vicreg 16 n > m": ep.VICReg(1.0, 4.0, 1.0),
-    "least squares": ep.VICReg(1.0, 1.0, form="least-squares"),
-    "least squares, c < a": ep.VICReg(0.5, 1.0, 0.3, form="least-squares"),
-    "least squares, c = 0": ep.VICReg(0.5, 1.0, 0.0, form="least-squares"),
-    "least squares, c > a": ep.VICReg(0.5, 1.0, 3.0, form="least-squares"),
-    "barlow .005": ep.BarlowTwins(),
-    "barlow .3": ep.BarlowTwins(0.3),
-    "barlow 1": ep.BarlowTwins(1.0),
-    "barlow 0": ep.BarlowTwins(0.0),
-    "barlow 3": ep.BarlowTwins(3.0),
-    "spectral contrastive": ep.SpectralContrastive(),
-    "whitening": ep.Whitening(),
-    "log det": ep.LogDet(),
-    "log det strong": ep.LogDet(invariance=5.0, eps=0.3),
-}
-"""The variants of tests/objective/test_contract.py whose optimum is solved for the loss itself."""
 
 
 def views(n=60, D=5, seed=0):

@@ -39,6 +39,7 @@ from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.storage import load, save
 
 if TYPE_CHECKING:
+    from eigenpairs import deep
     from eigenpairs.advise.audit import audit
     from eigenpairs.advise.audited import Audit
     from eigenpairs.estimator import SpectralSSL
@@ -89,12 +90,21 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ON_FIRST_USE:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name in _ON_FIRST_USE:
         return getattr(import_module(_ON_FIRST_USE[name]), name)
+    if name == "deep":
+        try:
+            return import_module("eigenpairs.deep")
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise ModuleNotFoundError(
+                "eigenpairs.deep needs torch; install it with: pip install 'eigenpairs[deep]'"
+            ) from None
     raise AttributeError(f"module 'eigenpairs' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "deep"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import fields
-from typing import Any
+from typing import Any, Self
 
 
 class Parameters:
@@ -42,3 +43,8 @@ class Parameters:
             vars(self).update(known)
             raise
         return self
+
+    def with_params(self, **params: Any) -> Self:
+        """A copy with some parameters changed; raises as `set_params` does."""
+        changed: Self = copy(self).set_params(**params)
+        return changed

@@ -30,6 +30,8 @@ FORMAT_VERSION = "1.0"
 """Major: a reader of another major version cannot read it. Minor: older readers may."""
 
 CARD, TENSORS = "model.json", "model.safetensors"
+RUN_CARD = "run.json"
+"""In the folder of a training run, which `load` hands to `deep`."""
 
 
 def save(model: Model, path: str | os.PathLike, overwrite: bool = False) -> None:
@@ -76,7 +78,7 @@ def check_free(path: str | os.PathLike, overwrite: bool = False) -> None:
 
 
 def load(path: str | os.PathLike) -> Any:
-    """The model that `save` wrote to the folder `path`.
+    """The model that `save` wrote to the folder `path`, or the `Run` that `deep.train` did.
 
     Raises
     ------
@@ -94,6 +96,10 @@ def load(path: str | os.PathLike) -> Any:
     """
     from safetensors.numpy import load as from_bytes
 
+    if (Path(path) / RUN_CARD).is_file():
+        from eigenpairs.deep import load_run
+
+        return load_run(path)
     card = read_card(path)
     file = Path(path) / TENSORS
     if not file.is_file():

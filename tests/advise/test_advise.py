@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 import eigenpairs as ep
 from eigenpairs.advise.energies import task_on
-from eigenpairs.advise.measure import probe_error
+from eigenpairs.advise.measure import heldout_error
 from eigenpairs.advise.paths import default_objectives, paths
 
 
@@ -130,7 +130,7 @@ def test_a_probe_is_ridge_regression(n):
     train, test = np.split(np.random.default_rng(0).permutation(200), [n])
     expected = Ridge(alpha=0.7).fit(Z[train], Y[train]).predict(Z[test])
     assert np.isclose(
-        probe_error(Z[train], Y[train], Z[test], Y[test], 0.7), np.mean(np.sum((expected - Y[test]) ** 2, 1))
+        heldout_error(Z[train], Y[train], Z[test], Y[test], 0.7), np.mean(np.sum((expected - Y[test]) ** 2, 1))
     )
 
 

@@ -16,7 +16,7 @@ import eigenpairs as ep
 from eigenpairs.advise.alignment import alignment
 from eigenpairs.advise.class_rows import ClassRows
 from eigenpairs.advise.influence import Units, alignment_of, alignment_without, error_influence, own_alignment
-from eigenpairs.advise.mixture import Modes, best_mixture, mixed, probe_error
+from eigenpairs.advise.mixture import Modes, best_mixture, mixed, predicted_error_on_modes
 from eigenpairs.advise.predictor import best_predictor, units_of
 from eigenpairs.advise.shuffled import random_functions, shuffled_pairs
 from eigenpairs.diagnose.label_energy import labels_of
@@ -264,13 +264,13 @@ class TestInfluence:
         task = (predictor.energy, predictor.total, 30.0)
         modes = replace(Modes.of(sums), strength=strength)
         found = error_influence(rows, units, modes, sums.mean, *task)
-        base, some = probe_error(modes, *task)[0], rng.permutation(units.n_units)[:20]
+        base, some = predicted_error_on_modes(modes, *task)[0], rng.permutation(units.n_units)[:20]
         actual = np.empty(len(some))
         for at, unit in enumerate(some):
             weight = np.ones(n)
             weight[units.rows(unit)] = 0
             left = replace(Modes.of(rows.sums(G.weighted(weight))), strength=strength)
-            actual[at] = probe_error(left, *task)[0] - base
+            actual[at] = predicted_error_on_modes(left, *task)[0] - base
         assert np.corrcoef(actual, found[some])[0, 1] > 0.97
         assert np.abs(actual - found[some]).max() < 0.25 * np.abs(actual).max()
 
@@ -345,7 +345,7 @@ class TestMixtures:
         found = best_mixture(names, [rows.sums(G), rows.sums(H)], predictor.energy, predictor.total, 20.0)
         mix = sum(factor * part for factor, part in zip(found.factors.values(), (G, H), strict=True) if factor > 0)
         best = Modes.of(rows.sums(mix)).tuned(predictor.energy, predictor.total, 20.0)
-        error = probe_error(best, predictor.energy, predictor.total, 20.0)[0]
+        error = predicted_error_on_modes(best, predictor.energy, predictor.total, 20.0)[0]
         assert error == pytest.approx(found.error, rel=2e-3)
 
     @pytest.mark.parametrize("m", [2, 3, 4, 6])

@@ -14,7 +14,7 @@ import eigenpairs as ep
 from eigenpairs.advise.audit import audit
 from eigenpairs.advise.kept import CleanDirections, share_kept
 from eigenpairs.advise.measure import measure
-from eigenpairs.advise.probe_error import predicted_probe_error
+from eigenpairs.advise.probe_error import predicted_error_on_columns
 from eigenpairs.advise.views import noise
 from eigenpairs.diagnose.probes import fit_ridge
 
@@ -84,15 +84,16 @@ class TestPredictedError:
         rng = np.random.default_rng(0)
         Z = rng.standard_normal((6000, 30)) * np.geomspace(3, 0.1, 30)
         y = Z[:, :6] @ rng.standard_normal(6) / np.arange(1, 7).sum() + 0.1 * rng.standard_normal(6000)
-        predicted, _ = predicted_probe_error(Z, y, n_labels)
+        predicted = predicted_error_on_columns(Z, y, n_labels).error
         errors = [measure(Z, y[:, None], ridge, n_labels, draws=60).error for ridge in np.geomspace(1e-2, 1e3, 16)]
         assert predicted == pytest.approx(min(errors) / y.var(), rel=0.1)
 
     def test_columns_that_say_nothing(self):
         rng = np.random.default_rng(0)
         Z, y = rng.standard_normal((2000, 10)), rng.integers(3, size=2000)
-        assert predicted_probe_error(Z, y, 50)[0] == pytest.approx(1.0, abs=0.05)
-        assert predicted_probe_error(np.ones((2000, 3)), y, 50) == (pytest.approx(1.02), 0.0)
+        assert predicted_error_on_columns(Z, y, 50).error == pytest.approx(1.0, abs=0.05)
+        collapsed = predicted_error_on_columns(np.ones((2000, 3)), y, 50)
+        assert (collapsed.error, collapsed.standard_error) == (pytest.approx(1.02), 0.0)
 
 
 class TestFamousFailures:

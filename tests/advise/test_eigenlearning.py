@@ -18,7 +18,7 @@ def test_kappa_solves_its_equation(gains, ridge, n):
     share = learned(b, np.array(ridge), n).share
     at = int(np.argmax(b))
     kappa = b[at] * (1 - share[at]) / share[at]
-    assert np.isclose(np.sum(b / (b + kappa)) + ridge / kappa, n - 1, rtol=1e-5)
+    assert np.isclose(np.sum(b / (b + kappa)) + ridge / kappa, n - 1, rtol=1e-9)
 
 
 def test_a_huge_ridge_learns_nothing_and_many_labels_learn_all():

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from certify_cases import CLASSES, OBJECTIVES, embedded, functions, towers, views
+from certify_cases import CLASSES, embedded, functions, towers, views
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from objective_cases import VARIANTS
 from support import require, rows_with_correlations
 
 import eigenpairs as ep
@@ -19,9 +20,9 @@ def case(request):
     return CLASSES[request.param]()
 
 
-@pytest.fixture(params=OBJECTIVES)
+@pytest.fixture(params=VARIANTS)
 def objective(request):
-    return OBJECTIVES[request.param]
+    return VARIANTS[request.param]
 
 
 class TestAtTheOptimum:
@@ -97,10 +98,10 @@ def random_maps(draw):
 
 
 @settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(random_maps(), st.sampled_from(sorted(OBJECTIVES)))
+@given(random_maps(), st.sampled_from(sorted(VARIANTS)))
 def test_no_map_of_the_class_is_better_than_its_optimum(made, name):
     case, Z = made
-    found = certify(Z, OBJECTIVES[name], **case)
+    found = certify(Z, VARIANTS[name], **case)
     bound = found.optimum if found.exact else found.lower_bound
     assert found.loss >= bound - max(1e-9 * abs(bound), found.rounding), f"{name}: {found} under the bound {bound}"
     assert found.outside < 1e-8, "a map of the class has nothing outside"

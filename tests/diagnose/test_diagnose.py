@@ -206,6 +206,19 @@ def test_lidar_against_its_definition_and_any_order_of_rows():
     assert np.isclose(ep.diagnose(Z[order], groups=ids[order]).lidar, found, rtol=1e-9), "LiDAR sees the order of rows"
 
 
+def test_lidar_is_of_the_groups_whatever_the_relation_is():
+    rng = np.random.default_rng(0)
+    ids, others = np.repeat(np.arange(100), 2), np.tile(np.arange(100), 2)
+    Z = rng.standard_normal((100, 8))[ids] + 0.3 * rng.standard_normal((200, 8))
+    alone = ep.diagnose(Z, groups=ids).metrics["lidar"]
+    for relation in (ep.Relation.from_groups(others), ep.Relation.from_views(100, 2)):
+        found = ep.diagnose(Z, relation, groups=ids).metrics["lidar"]
+        assert np.isclose(found.value, alone.value, rtol=1e-9), "LiDAR took the pairs of the relation for the groups"
+        assert found.reference.optimum is None, "the optimum on the relation says nothing about other groups"
+    renamed = ep.diagnose(Z, ep.Relation.from_groups(ids), groups=[f"source {i}" for i in ids]).metrics["lidar"]
+    assert renamed.value == alone.value and renamed.reference.optimum == alone.reference.optimum
+
+
 def test_alignment_and_uniformity_against_their_definitions():
     rng = np.random.default_rng(0)
     Z = rng.standard_normal((300, 6))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import Ridge as RidgeRegression
 from sklearn.linear_model import RidgeClassifierCV
+from sklearn.neighbors import KNeighborsClassifier
 
 from eigenpairs.diagnose import knn_accuracy, linear_probe_accuracy, split_by_source
 from eigenpairs.diagnose.probes import (
@@ -229,3 +230,15 @@ def test_probe_errors_name_the_argument():
     ):
         with pytest.raises(ValueError, match=match):
             probe(**({"Z": Z, "y": y} | change))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("zero", [False, True], ids=["", "with a row of zeros"])
+def test_cosine_neighbours_are_those_of_sklearns_own_cosine(dtype, zero):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 600)
+    Z = (rng.standard_normal((600, 20)) * rng.lognormal(size=(600, 1)) + np.eye(20)[y]).astype(dtype)
+    Z[[3, 500]] *= not zero
+    sides = Z[:400], y[:400], Z[400:], y[400:]
+    expected = KNeighborsClassifier(7, metric="cosine").fit(*sides[:2]).score(*sides[2:])
+    assert knn_accuracy(*sides, 7, "cosine") == expected

@@ -2,47 +2,12 @@
 
 import numpy as np
 import pytest
+from objective_cases import DYNAMICS, REFERENCES, VARIANTS
 from scipy.optimize import minimize
 from support import require, rows_with_correlations, spectra
 
 import eigenpairs as ep
 from eigenpairs.objective import OBJECTIVES
-
-VARIANTS = {
-    "vicreg": ep.VICReg(),
-    "vicreg weak": ep.VICReg(invariance=1.0, variance=16.0, covariance=1.0),
-    "vicreg no covariance": ep.VICReg(2.0, 5.0, covariance=0.0),
-    "vicreg 16 n > m": ep.VICReg(1.0, 4.0, 1.0),
-    "least squares": ep.VICReg(1.0, 1.0, form="least-squares"),
-    "least squares, c < a": ep.VICReg(0.5, 1.0, 0.3, form="least-squares"),
-    "least squares, c = 0": ep.VICReg(0.5, 1.0, 0.0, form="least-squares"),
-    "least squares, c > a": ep.VICReg(0.5, 1.0, 3.0, form="least-squares"),
-    "barlow .005": ep.BarlowTwins(),
-    "barlow .3": ep.BarlowTwins(0.3),
-    "barlow 1": ep.BarlowTwins(1.0),
-    "barlow 0": ep.BarlowTwins(0.0),
-    "barlow 3": ep.BarlowTwins(3.0),
-    "spectral contrastive": ep.SpectralContrastive(),
-    "whitening": ep.Whitening(),
-    "log det": ep.LogDet(),
-    "log det strong": ep.LogDet(invariance=5.0, eps=0.3),
-}
-"""Objectives whose optimum is solved for the loss itself."""
-
-REFERENCES = {
-    "simclr": ep.SimCLR(temperature=0.5),
-    "simclr dot": ep.SimCLR(temperature=2.0, critic="dot"),
-    "simclr density ratio": ep.SimCLR(temperature=1.0, critic="density-ratio"),
-}
-"""Objectives with a loss, whose optimum is a reference."""
-
-DYNAMICS = {
-    "direct copy": ep.DirectCopy(),
-    "direct pred": ep.DirectPred(),
-    "direct set l2": ep.DirectSet(alpha=2.0, weight_decay=0.01, eps=0.05, norm="none", criterion="l2"),
-    "direct set frobenius": ep.DirectSet(norm="frobenius"),
-}
-"""Objectives that are where a dynamics ends: there is no loss."""
 
 LOSSES = VARIANTS | REFERENCES
 ALL = LOSSES | DYNAMICS
@@ -119,6 +84,20 @@ class TestLoss:
             loss = objective.loss(Z, G)
             (gradient,) = torch.autograd.grad(loss, Z)
             assert torch.isfinite(loss) and torch.isfinite(gradient).all(), f"{objective} at {rows[0]}"
+
+    def test_sees_all_changes_but_those_it_names(self, objective, rows):
+        Z, G = rows
+        rng = np.random.default_rng(1)
+        changes = {
+            "scale": 3.0 * np.eye(6),
+            "column scale": np.diag(rng.uniform(0.3, 3.0, 6)),
+            "any linear map": rng.standard_normal((6, 6)),
+        }
+        unseen = ["nothing", *changes].index(objective.unseen)
+        loss = float(objective.loss(Z, G))
+        for at, (name, change) in enumerate(changes.items(), start=1):
+            same = abs(float(objective.loss(Z @ change, G)) - loss) <= 1e-8 * (1 + abs(loss))
+            assert same == (at <= unseen), f"{objective} says that it does not see {objective.unseen!r}; here: {name}"
 
     def test_wrong_length_is_refused(self, objective):
         with pytest.raises(ValueError, match="Z has 5 rows and the relation 4"):
@@ -267,6 +246,16 @@ class TestParameters:
                     objective.set_params(**{name: -1.0})
                 with pytest.raises(TypeError, match=name):
                     objective.set_params(**{name: "much"})
+        assert objective.get_params() == before
+
+    def test_a_changed_copy_leaves_the_original(self, objective):
+        before = objective.get_params()
+        for name, value in before.items():
+            if isinstance(value, float):
+                changed = objective.with_params(**{name: value + 0.25})
+                assert changed.get_params() == before | {name: value + 0.25}
+                with pytest.raises(ValueError, match=name):
+                    objective.with_params(**{name: -1.0})
         assert objective.get_params() == before
 
     def test_repr_makes_an_equal_object(self, objective):

@@ -17,7 +17,7 @@ from eigenpairs.advise.energies import Task, task_on
 from eigenpairs.advise.guideline import in_words
 from eigenpairs.advise.measure import Measured, can_measure, measure
 from eigenpairs.advise.paths import Point, default_objectives, paths
-from eigenpairs.diagnose.label_energy import PrincipalDirections, label_energy
+from eigenpairs.advise.probe_error import predicted_error_on_columns
 from eigenpairs.diagnose.ranks import participation_ratio
 from eigenpairs.features.base import read_rows
 from eigenpairs.objective import Objective
@@ -153,15 +153,11 @@ def raw_error(X: Any, task: Task, n_labels: int, draws: int, seed: int = 0) -> f
     known = task.labels.values[rows]
     if X.shape[1] > RAW_COLUMNS or len(np.unique(known[known >= 0] if task.labels.n_classes else known)) < 2:
         return float("nan")  # too wide for a comparison in passing, or a class too rare to be met
-    directions = PrincipalDirections.of(_float64(X, rows))
-    variances = directions.variances[: max(4, len(rows) // 4)]
-    phi = directions.transform(_float64(X, rows), len(variances))
-    energy = label_energy(phi, task.labels.values[rows], task.labels.task)
-    found = predict(variances[None, :], energy.energy, max(energy.outside, 0.01), n_labels)
+    found = predicted_error_on_columns(_float64(X, rows), known, n_labels, task.labels.task, max(4, len(rows) // 4))
     if not draws:
-        return float(found.error[0])
+        return found.error
     Z, Y = _float64(X, task.rows), task.labels.columns(task.rows)
-    return measure(Z, Y, float(found.ridge[0]), n_labels, draws, seed).error / task.energy.total
+    return measure(Z, Y, found.ridge, n_labels, draws, seed).error / task.energy.total
 
 
 def _float64(X: Any, rows: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from eigenpairs._validate import a_relation, an_instance, table, whole_number
 from eigenpairs.advise.alignment_result import Alignment, RelationAlignment
 from eigenpairs.advise.class_rows import ClassRows
 from eigenpairs.advise.influence import Units, alignment_of, alignment_without, error_influence, own_alignment
-from eigenpairs.advise.mixture import Modes, best_mixture, probe_error
+from eigenpairs.advise.mixture import Modes, best_mixture, predicted_error_on_modes
 from eigenpairs.advise.predictor import Predictor, best_predictor, units_of
 from eigenpairs.advise.shuffled import random_functions, shuffled_pairs
 from eigenpairs.diagnose.label_energy import Labels, labels_of
@@ -213,7 +213,7 @@ def _one(
         error,
         shuffled_pairs(tested_f, tested, n_permutations, rng),
         random_functions(value, B, S, C, rng) if np.isfinite(value) else None,
-        probe_error(modes, B, predictor.total, n_labels)[0],
+        predicted_error_on_modes(modes, B, predictor.total, n_labels)[0],
         modes.strength,
         units,
         own_alignment(smooth, units),

@@ -13,7 +13,7 @@ from eigenpairs._validate import an_instance, whole_number
 from eigenpairs.advise.audited import HELPS, HURTS, SAME, Audit, Audited
 from eigenpairs.advise.audited_label import AuditedLabel
 from eigenpairs.advise.kept import CleanDirections, share_kept
-from eigenpairs.advise.probe_error import predicted_probe_error
+from eigenpairs.advise.probe_error import predicted_error_on_columns
 from eigenpairs.advise.raw_rows import RawRows, pictures, sampled
 from eigenpairs.advise.recommend import in_words, recommended
 from eigenpairs.advise.transformations import Transformation, transformations
@@ -162,7 +162,7 @@ def audit(
             progress((done + 1) / len(wanted))
     raw = told = float("nan")
     if label is not None:
-        raw = predicted_probe_error(clean, label.y, n_labels)[0]
+        raw = predicted_error_on_columns(clean, label.y, n_labels).error
         told = label.told(clean / np.sqrt(directions.variances))
     best = {} if label is None else recommended(found)
     return Audit(
@@ -197,7 +197,8 @@ def _audited(transformation: Transformation, setting: Setting) -> Audited:
     if setting.label is not None:
         destroyed = setting.label.destroyed(views)
         Z = np.asarray(spec.embed(setting.objective).transform(setting.clean))
-        predicted, spread = predicted_probe_error(Z, setting.label.y, setting.n_labels)
+        guess = predicted_error_on_columns(Z, setting.label.y, setting.n_labels)
+        predicted, spread = guess.error, guess.standard_error
     variance = setting.directions.variances
     return Audited(
         name=transformation.name,

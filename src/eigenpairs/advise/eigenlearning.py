@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STEPS = 36
-"""Bisections of log kappa."""
+STEPS, EXACT = 60, 1e-12
+"""Newton steps for kappa, at most (about ten are needed), and the share of n - 1 that its equation may be off by."""
+
+LEAST_REST = 0.01
+"""Share of the label's variance that nothing explains, at least: estimates may fall below zero."""
 
 CROWDED = 0.7
 """Share of the labels' degrees of freedom used up, beyond which the formula is known to fail."""
@@ -52,16 +55,16 @@ def learned(gains: np.ndarray, ridge: np.ndarray, n_labels: float) -> Learned:
     """
     gains, ridge = np.asarray(gains, dtype=np.float64), np.asarray(ridge, dtype=np.float64)
     freedom = n_labels - 1.0
-    # At kappa = (sum b + delta) / (n - 1) the left side is at most n - 1; at delta / (n - 1) it is at least that.
-    low = np.log(ridge / freedom)
-    high = np.log((gains.sum(axis=-1) + ridge) / freedom)
+    # In 1 / kappa the left side is concave and rises, from at most n - 1 at this start: no step of Newton's overshoots.
+    inverse = freedom / (gains.sum(axis=-1) + ridge)
     for _ in range(STEPS):
-        middle = 0.5 * (low + high)
-        kappa = np.exp(middle)
-        above = np.sum(gains / (gains + kappa[..., None]), axis=-1) + ridge / kappa > freedom
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    share = gains / (gains + np.exp(high)[..., None])
-    used = np.sum(share**2, axis=-1)
+        share = gains * inverse[..., None]
+        share /= 1 + share
+        total, used = share.sum(axis=-1), np.einsum("...k,...k->...", share, share)
+        missing = freedom - total - ridge * inverse
+        if (missing <= EXACT * freedom).all():
+            break
+        inverse = inverse * (1 + missing / (total - used + ridge * inverse))
     return Learned(share, n_labels / (freedom - used), used / freedom)
 
 

@@ -9,11 +9,9 @@ import numpy as np
 import scipy.linalg
 
 from eigenpairs._validate import group_ids
+from eigenpairs.advise.eigenlearning import LEAST_REST
 from eigenpairs.diagnose.label_energy import LabelEnergy, Labels, label_energy, labels_of
 from eigenpairs.spectrum.spectrum import Spectrum
-
-LEAST_REST = 0.01
-"""Share of the label that no mode explains, at least."""
 
 ROWS_PER_MODE = 2
 """Rows needed per mode before their own covariance says more than the pairs' does."""

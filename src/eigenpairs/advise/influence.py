@@ -13,8 +13,8 @@ import numpy as np
 import scipy.linalg
 
 from eigenpairs.advise.class_rows import ClassRows
-from eigenpairs.advise.eigenlearning import learned
-from eigenpairs.advise.mixture import Modes, probe_error
+from eigenpairs.advise.eigenlearning import LEAST_REST, learned
+from eigenpairs.advise.mixture import Modes, predicted_error_on_modes
 from eigenpairs.relation import Relation
 
 LARGEST_GROUP = 0.5
@@ -147,7 +147,7 @@ def error_influence(
     modes : Modes
         Of the whole relation, in the coordinates of `rows`.
     mean : (r,) of these under the pairs
-    energy, total, n_labels : as for `probe_error`
+    energy, total, n_labels : as for `predicted_error_on_modes`
     """
     of_rows, of_pairs = gradient(modes, energy, total, n_labels)
     own, _ = _forms(rows, modes, mean, of_rows, None)
@@ -164,7 +164,7 @@ def gradient(modes: Modes, energy: np.ndarray, total: float, n_labels: float) ->
     With L = T (T + kappa)^-1 the error is F (<B, (I - L)^2> + rest), F = n / (n - 1 - tr L^2), tr L + delta / kappa =
     n - 1. The ridge delta is kept: at its best value the derivative by it vanishes.
     """
-    _, ridge = probe_error(modes, energy, total, n_labels)
+    _, ridge = predicted_error_on_modes(modes, energy, total, n_labels)
     B, n, T = energy / total, n_labels, modes.kernel
     values, axes = scipy.linalg.eigh(T)
     values = np.maximum(values, 0.0)
@@ -173,7 +173,7 @@ def gradient(modes: Modes, energy: np.ndarray, total: float, n_labels: float) ->
     R = (axes / (values + kappa)) @ axes.T
     L = np.eye(len(T)) - kappa * R
     factor = n / (n - 1 - float(np.sum(L**2)))
-    rest = max(1 - float(np.trace(B)), 0.01)
+    rest = max(1 - float(np.trace(B)), LEAST_REST)
     left = kappa * R
     inside = float(np.sum(B * (left @ left))) + rest
     by_L = -factor * (B @ left + left @ B) + 2 * inside * factor**2 / n * L

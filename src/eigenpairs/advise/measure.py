@@ -47,13 +47,13 @@ def measure(
     for draw in range(draws):
         order = rng.permutation(len(Z))
         train, test = order[:n_labels], order[n_labels : n_labels + TEST_ROWS]
-        errors[draw] = probe_error(Z[train], Y[train], Z[test], Y[test], ridge)
+        errors[draw] = heldout_error(Z[train], Y[train], Z[test], Y[test], ridge)
         if progress is not None:
             progress((draw + 1) / draws)
     return Measured(float(errors.mean()), float(errors.std(ddof=1) / np.sqrt(draws)), draws)
 
 
-def probe_error(Z: np.ndarray, Y: np.ndarray, Z_test: np.ndarray, Y_test: np.ndarray, ridge: float) -> float:
+def heldout_error(Z: np.ndarray, Y: np.ndarray, Z_test: np.ndarray, Y_test: np.ndarray, ridge: float) -> float:
     """Squared error on the test rows of ridge regression of Y (n, C) on Z (n, K), with intercept."""
     mean, intercept = Z.mean(axis=0), Y.mean(axis=0)
     A, target = Z - mean, Y - intercept

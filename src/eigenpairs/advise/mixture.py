@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from eigenpairs.advise.eigenlearning import predict
-from eigenpairs.advise.probe_error import LEAST_REST
+from eigenpairs.advise.eigenlearning import LEAST_REST, predict
 from eigenpairs.spectrum.pencil import Pencil
 from eigenpairs.spectrum.sums import PairSums
 
@@ -25,7 +24,6 @@ STEPS = {1: 1, 2: 20, 3: 6, 4: 4, 5: 3}
 
 REFINED = 2
 """How often the step is halved around the best weights."""
-
 
 TIE = 1e-3
 """Errors that differ by less than this share are called equal."""
@@ -78,7 +76,7 @@ class Modes:
         return able[int(np.argmin(error))]
 
 
-def probe_error(modes: Modes, energy: np.ndarray, total: float, n_labels: float) -> tuple[float, float]:
+def predicted_error_on_modes(modes: Modes, energy: np.ndarray, total: float, n_labels: float) -> tuple[float, float]:
     """Predicted squared error of a ridge probe on the embedding, as a share of the label's variance, and its ridge.
 
     Parameters
@@ -196,7 +194,7 @@ def best_mixture(
         for point in np.round(points, 9):
             if tuple(point) not in found:
                 modes = Modes.of(mixed(parts, point)).tuned(energy, total, n_labels)
-                found[tuple(point)] = probe_error(modes, energy, total, n_labels)[0]
+                found[tuple(point)] = predicted_error_on_modes(modes, energy, total, n_labels)[0]
 
     steps = STEPS.get(m, 2)
     with threadpool_limits(1):  # dozens of small decompositions: threads would spend their time waiting

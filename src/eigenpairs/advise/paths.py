@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def path(objective: Objective, rho: np.ndarray, width: int) -> list[Point]:
         if parameter == "n_components":
             chosen, K = objective, int(value)
         else:
-            chosen, K = replace(objective, **{parameter: float(value)}), width  # type: ignore[type-var]
+            chosen, K = objective.with_params(**{parameter: float(value)}), width
         point = _point(chosen, parameter, float(value), rho, K)
         if point is not None:
             found.append(point)

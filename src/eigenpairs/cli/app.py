@@ -21,6 +21,7 @@ from eigenpairs.cli.fit import fit
 from eigenpairs.cli.inspect import inspect
 from eigenpairs.cli.report import report
 from eigenpairs.cli.search import search
+from eigenpairs.cli.train import train
 from eigenpairs.cli.transform import transform
 
 HELP = "Pairs in, eigenpairs out: exact optima of self-supervised objectives on your own pairs."
@@ -37,7 +38,7 @@ def build() -> Any:
     ) -> None:
         pass
 
-    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, audit, report):
+    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, audit, train, report):
         app.command()(verb)
     return typer.main.get_command(app)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
 from eigenpairs.cli.options import FORCE, JSON, OBJECTIVE_HELP, REPORT, SETTINGS, parse_objective, progress_bar
@@ -49,7 +48,7 @@ def diagnose(
     Example: eigenpairs diagnose epoch10.npy epoch20.npy --pairs groups.npy
     """
     from eigenpairs.cli.report import check_report, write_report
-    from eigenpairs.diagnose.compare import compare
+    from eigenpairs.diagnose.compare import Comparison, compare
     from eigenpairs.diagnose.diagnose import diagnose as diagnose_one
     from eigenpairs.tables import read_array
 
@@ -59,26 +58,22 @@ def diagnose(
     n_samples = len(next(iter(tables.values())))
     known = pairs_and_labels(pairs, labels, n_samples)
     found: Diagnosis | Comparison
+    shown: dict[str, Any] = {}
     with progress_bar("reading rows") as progress:
         if len(tables) == 1:
             (Z,) = tables.values()
             found = diagnose_one(Z, **known, center=center, objective=chosen, progress=progress)
+            shown = {"X": Z, "labels": known["y"]}
         else:
             found = compare(tables, **known, center=center, objective=chosen, progress=progress)
-    diagnoses = getattr(found, "diagnoses", None) or {next(iter(tables)): found}
-    write_report(
-        report,
-        [diagnoses if len(tables) > 1 else found],
-        force,
-        X=_shown(tables),
-        labels=known["y"] if len(tables) == 1 else None,
-    )
+    diagnoses = found.diagnoses if isinstance(found, Comparison) else dict.fromkeys(tables, found)
+    write_report(report, [diagnoses if isinstance(found, Comparison) else found], force, **shown)
     if as_json:
         print_json(found.to_dict())
-    elif len(tables) == 1:
-        print_one(next(iter(diagnoses.values())))
+    elif isinstance(found, Comparison):
+        print_several(found)
     else:
-        print_several(found)  # type: ignore[arg-type]
+        print_one(found)
     bad = {"invalid", "collapsed"} | ({"partially collapsed"} if strict else set())
     if any(diagnosis.verdict in bad for diagnosis in diagnoses.values()):
         raise typer.Exit(COLLAPSED)
@@ -106,11 +101,6 @@ def pairs_and_labels(pairs: str | None, labels: str | None, n_samples: int) -> d
         given = f"{len(columns)} column(s) of {len(columns[0])} entries"
         raise ValueError(f"LABELS {labels} has {given}; give one column of {n_samples}")
     return {"relation": relation, "y": columns[0]}
-
-
-def _shown(tables: dict[str, np.ndarray]) -> Any:
-    """Rows for the scatter of a report: of one embedding."""
-    return next(iter(tables.values())) if len(tables) == 1 else None
 
 
 def print_one(found: Diagnosis) -> None:
@@ -142,10 +132,10 @@ def print_several(found: Comparison) -> None:
         held = [found.diagnoses[name].metrics.get(metric) for name in columns]
         title = next(each.title for each in held if each is not None)
         rows.append([title, *(number(None if each is None else each.value) for each in held)])
-    probes = [found.diagnoses[name].probes for name in columns]
-    if all(probe is not None for probe in probes):
+    probes = [probe for name in columns if (probe := found.diagnoses[name].probes) is not None]
+    if len(probes) == len(columns):
         for score in ("knn", "logistic", "ridge"):
-            rows.append([f"{score} ({probes[0].score})", *(number(getattr(probe, score)) for probe in probes)])  # type: ignore[union-attr]
+            rows.append([f"{score} ({probes[0].score})", *(number(getattr(probe, score)) for probe in probes)])
     print_table(["metric", *columns], rows, f"Best first, by {found.ranked_by}.")
     for name in columns:
         for finding in found.diagnoses[name].findings:

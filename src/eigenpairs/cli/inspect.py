@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit` or ep.save."),
+    model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit`, `train` or ep.save."),
     dim: int = typer.Option(
         None, parser=count, metavar="INTEGER", help="Columns for the comparison; the model's own by default."
     ),
@@ -25,8 +26,11 @@ def inspect(
 
     Example: eigenpairs inspect model/
     """
-    from eigenpairs.storage import load, read_card
+    from eigenpairs.storage import RUN_CARD, load, read_card
 
+    if (Path(model) / RUN_CARD).is_file():
+        inspect_run(load(model), as_json)
+        return
     card = read_card(model)
     held = load(model)  # checks the tensors as well: the card of a damaged model is not shown
     own = getattr(getattr(held, "embedding_", held), "objective", None)
@@ -58,6 +62,24 @@ def inspect(
         for row in rows
     ]
     print_table(["objective", "optimal loss", "rank", "exact", f"gains on {width} modes"], table)
+
+
+def inspect_run(run: Any, as_json: bool) -> None:
+    """Print the card of a training run and its last epoch."""
+    last = run.history[-1] if run.history else {}
+    if as_json:
+        print_json({"card": run.card, "last": last})
+        return
+    print(repr(run))
+    for name in ("method", "encoder", "projector", "training"):
+        given = {key: value for key, value in run.card[name].items() if value is not None}
+        print(f"{name:10s} {', '.join(f'{key}={value}' for key, value in given.items())}")
+    print(f"{'inputs':10s} {run.card['kind']} of shape {tuple(run.card['shape'])}, {run.card['n_samples']:,} samples")
+    rho = np.asarray(last.get("rho") or [])
+    if len(rho):
+        print(f"{'rho':10s} {curve(rho, 60, top=1.0)} {rho[0]:.3f} to {rho[-1]:.3f} (projections)")
+    if last.get("certificate"):
+        print(last["certificate"])
 
 
 def _called(entry: dict[str, Any]) -> str:

@@ -9,16 +9,10 @@ from typing import Any
 
 import typer
 
+from eigenpairs._names import kebab
 from eigenpairs.features import Features, Kernel, Linear
 from eigenpairs.objective import OBJECTIVES, Objective
 from eigenpairs.spectrum.accumulate import Progress
-
-
-def kebab(name: str) -> str:
-    """BarlowTwins -> barlow-twins, VICReg -> vicreg: how an objective is called on the command line."""
-    if name in ("VICReg", "SimCLR"):
-        return name.lower()
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
 
 
 def _parameters() -> str:

@@ -10,22 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from eigenpairs._json import plain
+
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout; NaN and infinities become null."""
-    print(json.dumps(_plain(value), allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    print(json.dumps(plain(value), allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

@@ -12,8 +12,10 @@ from eigenpairs.cli.output import print_json
 
 
 def transform(
-    model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit` or ep.save."),
-    data: str = typer.Argument(metavar="DATA", help="Rows with the columns the model was fitted on."),
+    model: str = typer.Argument(metavar="MODEL", help="Folder written by `eigenpairs fit`, `train` or ep.save."),
+    data: str = typer.Argument(
+        metavar="DATA", help="Rows with the columns the model was fitted on; images or series for a run."
+    ),
     out: str = typer.Option(..., metavar="FILE", help="File to write: .npy, .npz, .csv or .parquet."),
     tower: int = typer.Option(
         None, metavar="INTEGER", help="For a model of two towers: 0 if DATA is like the first table, 1 if the second."
@@ -32,7 +34,8 @@ def transform(
     known_suffix(out, "--out")
     check_target(out, force)
     held = load(model)
-    Z = held.transform(read_array(data)) if tower is None else held.transform(read_array(data), tower=tower)
+    rows = data if hasattr(held, "network") else read_array(data)  # a run reads images and series as well
+    Z = held.transform(rows) if tower is None else held.transform(rows, tower=tower)
     spoilt = int(np.count_nonzero(~np.isfinite(Z).all(axis=1)))
     if spoilt:
         warnings.warn(f"{spoilt} row(s) of {data} hold NaN or inf, and so do their embeddings", stacklevel=2)

@@ -31,7 +31,7 @@ from eigenpairs.diagnose.overlap import (
     ties,
 )
 from eigenpairs.features import Features, Towers
-from eigenpairs.objective import BarlowTwins, DirectSet, Objective, Optimum, Whitening
+from eigenpairs.objective import BarlowTwins, Objective, Optimum
 from eigenpairs.objective.moments import KnownMoments
 from eigenpairs.relation import Relation
 from eigenpairs.spectrum.accumulate import Progress
@@ -174,7 +174,7 @@ def _compared(
         terms = list(objective.terms(float64_rows(rows), relation).values())
         best, A = _reference(objective, family, relation, rows.shape[1], seed)
     else:
-        seen = moments.of_span(rows, relation) if isinstance(objective, Whitening) else moments
+        seen = moments.of_span(rows, relation) if objective.unseen == "any linear map" else moments
         terms = list(objective.moment_terms(seen).values()) if objective.has_loss else [np.nan]
         best, A = _optimum(objective, family.rho, rows.shape[1])
     loss = float(sum(terms))
@@ -260,14 +260,14 @@ def _rank(A: np.ndarray | None, kept: np.ndarray) -> int:
 
 def _frame(objective: Objective, moments: PooledMoments, gains: np.ndarray) -> tuple[np.ndarray, str]:
     """(K, r) T such that z T is z after the changes that the objective does not see; and that in words."""
-    if isinstance(objective, Whitening):
+    if objective.unseen == "any linear map":
         return moments.white_basis, "energies are of the whitened embedding"
     frame, words = np.eye(moments.width), ""
-    if isinstance(objective, BarlowTwins):
+    if objective.unseen == "column scale":
         variance = np.diag(moments.covariance)
         frame = np.diag(np.divide(1, np.sqrt(variance), out=np.zeros_like(variance), where=variance > 0))
         words = "energies are of the standardised columns, scaled to the optimum's total"
-    elif objective.scale_free or (isinstance(objective, DirectSet) and objective.norm != "none"):
+    elif objective.scale_free:
         words = "energies are scaled to the optimum's total"
     total = float(np.sum(frame * (moments.covariance @ frame)))
     return (frame * np.sqrt(gains.sum() / total) if words and total > 0 else frame), words

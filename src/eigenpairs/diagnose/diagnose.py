@@ -13,9 +13,7 @@ from eigenpairs.diagnose.census import Progress, take_census
 from eigenpairs.diagnose.diagnosis import Diagnosis
 from eigenpairs.diagnose.measured import Found, Measured
 from eigenpairs.diagnose.metric import Metric, Reference
-from eigenpairs.diagnose.on_pairs import (
-    groups_of,
-)
+from eigenpairs.diagnose.on_pairs import groups_of
 from eigenpairs.features import Towers
 from eigenpairs.objective import Objective, Whitening
 from eigenpairs.relation import Relation
@@ -81,11 +79,10 @@ def diagnose(
     'partially collapsed'
     """
     Z, relation = _checked(Z, relation, groups)
-    if groups is None and relation is not None:
-        groups = groups_of(relation)
+    grouped = _grouped(relation, groups)
     chosen = an_instance(objective or Whitening(), Objective, "objective", "ep.VICReg()")
     census = take_census(Z, progress)
-    measured = Measured(Z, census, relation, groups, chosen, bool(center), random_state)
+    measured = Measured(Z, census, relation, grouped, chosen, bool(center), random_state)
     found: Found = {}
     for family in (measured.ranks, measured.rows, measured.columns, measured.pairs, measured.group_ranks):
         found |= family() if census.n_valid >= 2 else {}
@@ -126,6 +123,15 @@ def _checked(Z: Any, relation: Any, groups: Any) -> tuple[Any, Relation | None]:
     if groups is not None and len(groups) != Z.shape[0]:
         raise ValueError(f"groups has {len(groups)} ids and Z has {Z.shape[0]} rows; give one id per row")
     return Z, relation
+
+
+def _grouped(relation: Relation | None, groups: Any) -> Relation | None:
+    """The relation of the groups: the one there is, if it is one of groups, and of these where some are given."""
+    own = None if relation is None else groups_of(relation)
+    if groups is None:
+        return relation if own is not None else None
+    given = Relation.from_groups(groups)
+    return relation if own is not None and np.array_equal(own, given.components) else given
 
 
 def _metric(name: str, value: float, reference: Reference) -> Metric:

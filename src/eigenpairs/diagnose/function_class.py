@@ -95,7 +95,7 @@ def solve_class(
 
 
 def _without_ridge(features: Features) -> Features:
-    return replace(features, ridge=0.0) if features.ridge != 0 else features  # type: ignore[type-var]
+    return features.with_params(ridge=0.0) if features.ridge != 0 else features
 
 
 def _ridge_note(*given: Features) -> str:

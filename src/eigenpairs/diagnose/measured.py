@@ -54,12 +54,15 @@ Found = dict[str, tuple[float, Reference]]
 
 @dataclass
 class Measured:
-    """The families of metrics, each computed from the census and what it needs beside it."""
+    """The families of metrics, each computed from the census and what it needs beside it.
+
+    `grouped` is the relation of the groups that LiDAR is taken over: `relation` itself if it is one of these groups.
+    """
 
     Z: Any
     census: Census
     relation: Relation | None
-    groups: Any
+    grouped: Relation | None
     objective: Objective
     center: bool
     seed: int
@@ -204,13 +207,11 @@ class Measured:
         }
 
     def group_ranks(self) -> Found:
-        if self.groups is None or len(self.census.invalid):
+        grouped = self.grouped
+        if grouped is None or len(self.census.invalid):
             return {}
-        grouped = Relation.from_groups(self.groups)
-        if not grouped.total > 0:
-            return {}
-        same = self.relation is not None and np.array_equal(self.relation.degrees, grouped.degrees)
-        moments = self.moments if same and self.moments is not None else take_pair_moments(self.Z, grouped)
+        own = self.moments if grouped is self.relation else None
+        moments = own or take_pair_moments(self.Z, grouped)
         n_groups = int(grouped.components.max()) + 1
         size = float(np.count_nonzero(grouped.degrees)) / n_groups
         rng = np.random.default_rng(self.seed)
@@ -218,7 +219,7 @@ class Measured:
         values = [random_lidar(n_groups, size, self.census.n_columns, rng) for _ in range(DRAWS if equal else 0)]
         gains, rho = self.optimum
         best = None
-        if rho is not None and gains.sum() > 0:
+        if own is not None and rho is not None and gains.sum() > 0:  # rho across other pairs tells nothing of groups
             best = lidar_of(np.diag(gains * (rho + (1 - rho) / size)), np.diag(gains * (1 - rho)))
         random = (min(values), max(values)) if values else None
         return {"lidar": (moments.lidar(size), Reference(random, 1.0, best))}

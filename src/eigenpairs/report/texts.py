@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from eigenpairs._json import plain
+
 UNSEEN = {"Cc", "Cs"}
 """Unicode categories with nothing to show: control characters and halves of surrogate pairs."""
 
@@ -52,7 +54,7 @@ def embedded(value: Any) -> str:
     >>> embedded({"label": "</script>", "gains": np.array([1.0, np.nan])})
     '{"label": "\\\\u003c/script\\\\u003e", "gains": [1.0, null]}'
     """
-    text = json.dumps(_plain(value), allow_nan=False)  # ASCII: U+2028 and its like are escaped
+    text = json.dumps(plain(value), allow_nan=False)  # ASCII: U+2028 and its like are escaped
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -74,13 +76,3 @@ def number(value: float | None, digits: int = 4) -> str:
 def rounded(values: Any, digits: int = 6) -> list[float | None]:
     """A vector for a figure: `digits` significant digits, which no eye outdoes."""
     return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in np.asarray(values, float)]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

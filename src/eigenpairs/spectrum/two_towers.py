@@ -26,14 +26,15 @@ FeaturePair = tuple[Features, Features]
 
 def features_of_towers(features: Any) -> FeaturePair:
     """The class of functions of each tower; one class serves both."""
-    pair = tuple(features) if isinstance(features, (tuple, list)) else (features or Linear(),) * 2
+    pair = features if isinstance(features, (tuple, list)) else (features or Linear(),) * 2
     if len(pair) != 2:
         raise ValueError(f"features has {len(pair)} entries; give one class of functions, or one per tower")
     for at, entry in enumerate(pair):
         an_instance(entry, Features, f"features[{at}]", "ep.Linear()")
         if isinstance(entry, Free):
             raise ValueError(f"features[{at}] = Free() has no columns to whiten; towers take ep.Linear() and the like")
-    return pair  # type: ignore[return-value]
+    first, second = pair
+    return first, second
 
 
 def solve_towers(

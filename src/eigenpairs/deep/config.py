@@ -1,0 +1,155 @@
+"""The settings of a run, from a configuration file or by keyword."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eigenpairs.deep.one_line import one_line, unknown
+from eigenpairs.deep.sections import (
+    Data,
+    Encoder,
+    Evaluation,
+    MethodSettings,
+    Output,
+    Projector,
+    Section,
+    Training,
+    Views,
+)
+from eigenpairs.files import replacing_file
+
+# isort: split
+from pydantic import ValidationError, model_validator  # after sections, which say how to install it
+
+PATHS = ("data.path", "data.pairs", "output.folder")
+
+
+class Config(Section):
+    """The settings of a run, checked section by section and then together."""
+
+    data: Data
+    views: Views = Views()
+    encoder: Encoder = Encoder()
+    projector: Projector = Projector()
+    method: MethodSettings = MethodSettings()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    output: Output
+
+    @model_validator(mode="after")
+    def _positives(self) -> Config:
+        if self.data.pairs is not None or self.data.neighbors is not None:
+            return self
+        if self.views.preset == "none":
+            raise ValueError("[views] preset: 'none' leaves no positives; give [data] pairs or neighbors as well")
+        if self.views.n_views < 2:
+            raise ValueError("[views] n_views: 1 leaves no positives; give 2 or more, or [data] pairs or neighbors")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, sections as dicts; settings without a value are left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def read_config(path: str | os.PathLike, changes: Mapping[str, str] | None = None) -> Config:
+    """The settings in a TOML file, or in the JSON record that `write_config` makes.
+
+    Parameters
+    ----------
+    path : path
+        Paths in the file are relative to its folder. Only ``[data] path`` and ``[output] folder`` must be given.
+    changes : dict, optional
+        ``"section.key"``: the text of a value as in TOML (quotes may be left out), in place of what the file says.
+        Paths in them are relative to the working folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read, has an unknown section or key, a value that is not allowed, or values that do not go
+        together: one line with section, key, value and what is allowed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "run.toml")
+    ...     _ = file.write_text('[data]\\npath = "x.npy"\\n[training]\\nlr = "fast"\\n[output]\\nfolder = "run"')
+    ...     read_config(file)
+    Traceback (most recent call last):
+    ValueError: [training] lr: 'fast' is not a number above 0
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} does not exist; give a configuration file (.toml)")
+    try:
+        text = file.read_text(encoding="utf-8")
+        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except ValueError as error:  # of either format, or of the encoding
+        raise ValueError(f"{file} cannot be read: {str(error).replace(chr(10), ' ')}") from None
+    for place, change in (changes or {}).items():
+        values = _changed(values, place, change)
+    try:
+        return Config.model_validate(values, context={"folder": file.parent.resolve()})
+    except ValidationError as error:
+        raise ValueError(one_line(error, Config)) from None
+
+
+def _changed(values: Any, place: str, text: str) -> Any:
+    """The tables of a file with one entry replaced."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    if place in PATHS and isinstance(value, str):
+        value = str(Path(value).expanduser().absolute())
+    section, _, key = place.partition(".")
+    table = values.get(section, {}) if isinstance(values, dict) else {}
+    if not isinstance(values, dict) or not isinstance(table, dict):
+        return values  # not a table: what is wrong with it is said of the whole
+    return values | {section: table | {key: value}}
+
+
+def write_config(config: Config, path: str | os.PathLike) -> None:
+    """Write a record of all settings, as JSON; `read_config` reads it back equal."""
+    with replacing_file(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+
+def settings_of(**settings: Any) -> tuple[Training, Evaluation]:
+    """The fields of `Training` and `Evaluation` given by keyword.
+
+    Raises
+    ------
+    ValueError
+        As `read_config`, in one line.
+
+    Examples
+    --------
+    >>> training, evaluation = settings_of(epochs=5, certificate_every=1)
+    >>> training.epochs, training.learning_rate, evaluation.certificate_every
+    (5, 0.05, 1)
+    >>> settings_of(epoch=5)
+    Traceback (most recent call last):
+    ValueError: epoch: unknown setting; did you mean 'epochs'?
+    """
+    known = [*Training.model_fields, *Evaluation.model_fields]
+    for key in settings:
+        if key not in known:
+            raise ValueError(unknown(key, known, "setting"))
+    own = {key: value for key, value in settings.items() if key in Training.model_fields}
+    rest = {key: value for key, value in settings.items() if key not in own}
+    return _checked(Training, own, "training"), _checked(Evaluation, rest, "evaluation")
+
+
+def _checked(kind: Any, values: dict[str, Any], section: str) -> Any:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise ValueError(one_line(error, kind, section)) from None

@@ -1,0 +1,87 @@
+"""Where positives come from: views by preset or by hand, a relation, or neighbours that are looked for again every
+epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eigenpairs.deep.frozen import features
+from eigenpairs.deep.network import Network, Units
+from eigenpairs.deep.views import Chain, Normalise, preset
+from eigenpairs.relation import Relation
+
+EXACT = 20_000
+"""Rows up to which neighbours are searched for exactly."""
+
+
+class InUnits:
+    """A view of rows or series whose strengths are in units of the training data's spread."""
+
+    def __init__(self, view: Any, units: Units):
+        self.view, self.units = view, units
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        changed, drawn = self.view(self.units(x), generator)
+        return self.units.back(changed), drawn
+
+
+def views_of(given: Any, samples: Any, units: Units, n_views: int, has_relation: bool) -> tuple[list[Any] | None, Any]:
+    """The chain of each view, or None for rows as they are; and what the card says of them.
+
+    Parameters
+    ----------
+    given : "auto", "none", the name of a preset, a callable, or a list with a callable per view
+        "auto" leaves rows as they are where a relation makes the pairs, and otherwise takes the preset "rows",
+        "series", or for images "simclr-cifar" up to 64 pixels and "simclr-imagenet" beyond.
+    samples : Samples
+    units : Units
+    n_views : int
+    has_relation : bool
+    """
+    if given == "auto":
+        small = max(samples.shape[1:], default=0) <= 64
+        of_images = "simclr-cifar" if small else "simclr-imagenet"
+        given = "none" if has_relation else {"images": of_images}.get(samples.kind, samples.kind)
+    if given is None or given == "none":
+        return None, "none"
+    if isinstance(given, str):
+        size = {"images": samples.shape[1:], "series": samples.shape[-1]}.get(samples.kind)
+        chains: list[Any] = list(preset(given, size, n_views))
+        described: Any = given
+    else:
+        chains = list(given) if isinstance(given, Sequence) else [given] * n_views
+        described = [repr(view) for view in chains]
+    # The network brings inputs into units of the training data itself, in training and in use alike.
+    chains = [view.without(Normalise) if isinstance(view, Chain) else view for view in chains]
+    if samples.kind != "images":
+        chains = [InUnits(view, units) for view in chains]
+    return chains, described
+
+
+class Encode(nn.Module):
+    """The encoder of a network, as a module from inputs to features."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.encode(x)
+
+
+def neighbors_of(network: Network, samples: Any, k: int, seed: int) -> Relation:
+    """Every sample with its k nearest others by cosine of the network's features, as they are now.
+
+    Above 20,000 samples the search is approximate where faiss is installed (`Relation.from_neighbors`).
+    """
+    H = features(Encode(network), samples)
+    try:
+        method = "faiss" if len(H) > EXACT else "auto"
+        return Relation.from_neighbors(H, k, "cosine", method, seed)
+    except ModuleNotFoundError:
+        return Relation.from_neighbors(np.asarray(H), k, "cosine", "auto", seed)

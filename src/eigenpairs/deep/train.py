@@ -1,0 +1,230 @@
+"""`train`: samples and an objective in, a trained network out, with the exact optimum of its head beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eigenpairs.deep.batches import Batches
+from eigenpairs.deep.card import FORMAT_VERSION, make_encoder, make_projector, named
+from eigenpairs.deep.config import Config, settings_of
+from eigenpairs.deep.data import Samples, samples
+from eigenpairs.deep.loop import Loop
+from eigenpairs.deep.methods import as_method
+from eigenpairs.deep.monitor import Monitor
+from eigenpairs.deep.network import Network, Units
+from eigenpairs.deep.positives import neighbors_of, views_of
+from eigenpairs.deep.run import Run
+from eigenpairs.deep.session import Session
+from eigenpairs.relation import Relation
+
+PROJECTOR = {"hidden": [512], "n_outputs": 128, "norm": True}
+
+
+def train(
+    data: Any,
+    objective: Any = "vicreg",
+    *,
+    encoder: Any = "auto",
+    projector: Any = "auto",
+    views: Any = "auto",
+    n_views: int = 2,
+    relation: Relation | None = None,
+    neighbors: int | None = None,
+    labels: Any = None,
+    out: str | os.PathLike | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    save_every: int = 1,
+    progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Train an encoder on any objective, on one device.
+
+    Parameters
+    ----------
+    data : whatever `samples` takes
+        Images, rows or series: an array, a tensor, a path, `Samples`.
+    objective : Objective, Method or name, default "vicreg"
+        Any objective of the library, `BYOL`, `SimSiam`, `Direct`, or a name such as "barlow-twins" or "direct-copy".
+    encoder : name, dict of a name and settings, or torch.nn.Module, default "auto"
+        See `build_encoder`; ``{"name": "resnet18", "stem": "cifar"}``.
+    projector : dict (hidden, n_outputs, norm), Module or None, default one hidden layer of 512 and 128 outputs
+        None trains the features themselves.
+    views : "auto", name of a preset, callable, list of callables, or None
+        How views are made of a sample; see `views_of`. None leaves samples as they are and needs a relation.
+    n_views : int, default 2
+        Views of a sample, for presets and a single callable.
+    relation : Relation, optional
+        Over the samples: positives are drawn from it.
+    neighbors : int, optional
+        Positives are the so many nearest samples by the encoder's own features, looked for again every epoch (NNCLR).
+    labels : as for `samples`
+        Only watched, never used in training; rows without are -1.
+    out : path, optional
+        Folder of the run: `run.json`, `log.jsonl`, the checkpoints `last` and `best`. Without it nothing is written.
+    resume : bool, default False
+        Go on where the folder's last checkpoint stopped; the result is that of one run. Settings have to be the same.
+    overwrite : bool, default False
+        Begin again in a folder that holds a run.
+    tensorboard : bool, default False
+        Write TensorBoard events as well (extra ``tb``).
+    save_every : int, default 1
+        Epochs between checkpoints.
+    progress : bool, default True
+        A live view on a terminal, a line per epoch elsewhere.
+    **settings
+        Fields of `config.Training` (epochs, batch_size, accumulate, optimizer, lr, ...) and `config.Evaluation` (every,
+        certificate_every, rows, ...).
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    Diverged
+        When the loss is not finite any more; the last good checkpoint is kept.
+    ValueError, TypeError
+        If a setting is unknown or not allowed, or settings do not go together; one line.
+
+    Examples
+    --------
+    >>> import numpy as np, eigenpairs as ep
+    >>> rng = np.random.default_rng(0)
+    >>> source = rng.standard_normal((200, 5))
+    >>> X = np.concatenate([source + 0.3 * rng.standard_normal((200, 5)) for _ in range(2)])
+    >>> run = ep.deep.train(
+    ...     X,
+    ...     ep.VICReg(),
+    ...     encoder="linear",
+    ...     projector=None,
+    ...     relation=ep.Relation.from_views(200, 2),
+    ...     epochs=2,
+    ...     batch_size=100,
+    ...     progress=False,
+    ... )
+    >>> run.transform(X).shape[0]
+    400
+    """
+    training, evaluation = settings_of(**settings)
+    method = as_method(objective)
+    chosen = _chosen(data, labels)
+    if relation is not None and neighbors is not None:
+        raise ValueError(f"neighbors = {neighbors} beside relation: positives come from one of them; leave one out")
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    fabric = _fabric(training)
+    with torch.random.fork_rng():
+        torch.manual_seed(training.seed)
+        units = Units.of(chosen, training.seed)
+        built, encoder_entry = make_encoder(encoder, chosen.shape, chosen.kind)
+        projected, projector_entry = make_projector(PROJECTOR if projector == "auto" else projector, built.n_features)
+        network = Network(units, built, projected)
+        chains, views_entry = views_of(views, chosen, units, n_views, relation is not None or neighbors is not None)
+        card = {
+            "format": "eigenpairs run",
+            "format_version": FORMAT_VERSION,
+            "kind": chosen.kind,
+            "shape": list(chosen.shape),
+            "units": list(units.mean.shape),
+            "encoder": encoder_entry,
+            "projector": projector_entry,
+            "method": named(method),
+            "views": views_entry,
+            "n_views": n_views,
+            "neighbors": neighbors,
+            "relation": None if relation is None else repr(relation),
+            "n_samples": len(chosen),
+            "training": training.model_dump(mode="json"),
+            "evaluation": evaluation.model_dump(mode="json"),
+        }
+        units.to(fabric.device)
+        data_on_device = chosen.to(fabric.device)
+        pairs = _ring(len(chosen)) if neighbors is not None else relation
+        batches = Batches(data_on_device, chains, pairs, training.batch_size, training.seed, fabric.device)
+        loop = Loop(network, method, _width(network, chosen), batches, training, fabric)
+    renew = None
+    if neighbors is not None:
+        renew = lambda: neighbors_of(loop.network, data_on_device, neighbors, training.seed)  # noqa: E731
+        batches.relation = renew()
+    monitor = Monitor(
+        data_on_device, chains, batches.relation, method.objective, rows=evaluation.rows,
+        n_neighbors=evaluation.n_neighbors, test_fraction=evaluation.test_fraction, seed=training.seed,
+    )  # fmt: skip
+    session = Session(loop, monitor, card, None if out is None else Path(out), save_every, renew)
+    return session.run(resume, overwrite, tensorboard, progress)
+
+
+def _chosen(data: Any, labels: Any) -> Samples:
+    if isinstance(data, Samples):
+        if labels is None:
+            return data
+        return samples(data.inputs, kind=data.kind, labels=labels)
+    return samples(data, labels=labels)
+
+
+def _fabric(training: Any) -> Any:
+    try:
+        from lightning_fabric import Fabric
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "training needs lightning-fabric; install it with: pip install 'eigenpairs[deep]'"
+        ) from None
+    kind, _, index = training.device.partition(":")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device = {training.device!r}, but torch sees no CUDA device here; use 'auto' or 'cpu'")
+    devices: Any = [int(index)] if index else 1
+    return Fabric(
+        accelerator=kind, devices=devices, precision={"32": "32-true", "bf16": "bf16-mixed"}[training.precision]
+    )
+
+
+def _width(network: Network, chosen: Samples) -> int:
+    """Columns of the projections, by a look at two samples."""
+    from eigenpairs.deep.frozen import eval_mode
+
+    with eval_mode(network):
+        x = chosen.take([0, min(1, len(chosen) - 1)], next(network.parameters()).device)
+        return int(network(x)[1].shape[1])
+
+
+def _ring(n: int) -> Relation:
+    """Any relation over n rows: a stand-in until neighbours are known."""
+    return Relation.from_sequence(n)
+
+
+def train_config(config: Config, resume: bool = False, overwrite: bool = False, progress: bool = True) -> Run:
+    """`train` with the settings of a configuration file (`read_config`)."""
+    from eigenpairs.relation.read import read_pairs
+    from eigenpairs.tables import read_columns
+
+    data = samples(str(config.data.path), kind=config.data.kind, size=config.data.size)
+    labels = {name: read_columns(str(path), f"labels {name}")[0] for name, path in config.data.labels.items()}
+    if labels:
+        data = samples(data.inputs, kind=data.kind, labels=labels)
+    relation = None if config.data.pairs is None else read_pairs(str(config.data.pairs), len(data))
+    section = config.projector
+    projector = {"hidden": list(section.hidden), "n_outputs": section.n_outputs, "norm": section.norm}
+    return train(
+        data,
+        config.method.build(),
+        encoder={"name": config.encoder.name} | config.encoder.settings,
+        projector=None if not section.hidden and not section.n_outputs else projector,
+        views="auto" if config.views.preset is None else config.views.preset,
+        n_views=config.views.n_views,
+        relation=relation,
+        neighbors=config.data.neighbors,
+        out=config.output.folder,
+        resume=resume,
+        overwrite=overwrite,
+        tensorboard=config.output.tensorboard,
+        save_every=config.output.save_every,
+        progress=progress,
+        **config.training.model_dump(),
+        **config.evaluation.model_dump(),
+    )

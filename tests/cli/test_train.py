@@ -1,0 +1,125 @@
+"""`eigenpairs train`: from a configuration file to a run that transforms, resumes and is reported on."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="comes with the extra deep")
+pytest.importorskip("lightning_fabric", reason="comes with the extra deep")
+
+from eigenpairs.cli import main  # noqa: E402
+
+CONFIG = """
+[data]
+path = "X.npy"
+pairs = "pairs.csv"
+labels = { third = "y.csv" }
+[projector]
+hidden = [16]
+n_outputs = 4
+[encoder]
+name = "mlp"
+hidden = [16]
+n_features = 8
+[method]
+name = "vicreg"
+[training]
+epochs = 2
+batch_size = 30
+threads = 1
+[evaluation]
+rows = 60
+certificate_every = 1
+[output]
+folder = "run"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    source = rng.standard_normal((60, 5))
+    np.save("X.npy", np.concatenate([source + 0.3 * rng.standard_normal((60, 5)) for _ in range(2)]))
+    np.savetxt("pairs.csv", np.tile(np.arange(60), 2), fmt="%d", header="group", comments="")
+    np.savetxt("y.csv", np.arange(120) % 3, fmt="%d", header="label", comments="")
+    (tmp_path / "run.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def test_a_configuration_becomes_a_run(folder, capsys):
+    assert main(["train", "run.toml", "--json", "--report", "run.html"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["epochs"] == 2 and 0 <= found["knn"]["third"] <= 1
+    assert "linear heads of the 8 features" in found["certificate"]
+    assert (folder / "run" / "last" / "weights.safetensors").is_file(), "there is no checkpoint"
+    page = (folder / "run.html").read_text()
+    assert "vicreg trained a mlp on 120 samples for 2 epochs" in page, "the page does not show the run"
+    assert main(["transform", "run", "X.npy", "--out", "H.npy"]) == 0
+    assert np.load("H.npy").shape == (120, 8)
+    assert main(["inspect", "run"]) == 0
+    assert "mlp" in capsys.readouterr().out
+
+
+def test_settings_can_be_changed_and_a_run_goes_on(folder, capsys):
+    assert main(["train", "run.toml", "--set", "method.name=simclr", "--set", "method.temperature=0.5"]) == 0
+    assert "Run(simclr, 2 epochs" in capsys.readouterr().out
+    assert json.loads((folder / "run" / "run.json").read_text())["method"]["temperature"] == 0.5
+    assert main(["train", "run.toml"]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main(["train", "run.toml", "--force"]) == 0
+    assert main(["train", "run.toml", "--resume"]) == 0
+    assert capsys.readouterr().out.count("Run(vicreg, 2 epochs") == 2, "a finished run does not load again"
+
+
+def test_the_example_is_a_configuration(folder, capsys):
+    assert main(["train", "--example"]) == 0
+    text = capsys.readouterr().out
+    images = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 3), dtype=np.uint8)
+    np.save("images.npy", images)
+    (folder / "example.toml").write_text(text)
+    changes = ["training.epochs=1", "training.batch_size=32", "training.threads=1", "evaluation.rows=32"]
+    assert main(["train", "example.toml", *[word for change in changes for word in ("--set", change)]]) == 0
+    assert main(["transform", "run", "images.npy", "--out", "H.npy"]) == 0
+    assert np.load("H.npy").shape[0] == 64
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("training.lr=fast", "[training] lr: 'fast' is not a number above 0"),
+        ("training.epoch=3", "[training] epoch: unknown key; did you mean 'epochs'"),
+        ("trainin.epochs=3", "trainin"),
+        ("method.name=vicre", "is not one of 'vicreg'"),
+        ("method.invarianse=3", "did you mean 'invariance'"),
+        ("encoder.name=resnet", "resnet18"),
+        ("encoder.width=3", "width"),
+        ("training.accumulate=7", "does not divide batch_size"),
+        ("data.path=nowhere.npy", "nowhere.npy"),
+        ("data.neighbors=5", "positives come from one of them"),
+        ("output.folder=no/such/place", "create it first"),
+    ],
+)
+def test_a_bad_setting_is_one_line(folder, capsys, change, words):
+    assert main(["train", "run.toml", "--set", change]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("eigenpairs train: ") and words in lines[0], captured.err
+    assert not captured.out and not (folder / "run").exists(), "something was written all the same"
+
+
+def test_usage_errors_are_one_line(folder, capsys):
+    assert main(["train"]) == 2
+    assert "--example" in capsys.readouterr().err
+    assert main(["train", "nowhere.toml"]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    assert main(["train", "run.toml", "--set", "epochs"]) == 2
+    assert "SECTION.KEY=VALUE" in capsys.readouterr().err
+
+
+def test_a_run_that_diverges_has_an_exit_code_of_its_own(folder, capsys):
+    changes = ["method.form=least-squares", "training.lr=10.0", "training.epochs=30", "training.schedule=constant"]
+    assert main(["train", "run.toml", *[word for change in changes for word in ("--set", change)]]) == 3
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "not finite" in last and "lower it" in last, last
