@@ -39,7 +39,7 @@ from eigenpairs.spectrum.spectrum import Spectrum
 from eigenpairs.storage import load, save
 
 if TYPE_CHECKING:
-    from eigenpairs import deep
+    from eigenpairs import deep as deep
     from eigenpairs.advise.audit import audit
     from eigenpairs.advise.audited import Audit
     from eigenpairs.estimator import SpectralSSL

@@ -28,7 +28,7 @@ def read_array(path: str | os.PathLike, name: str = "DATA") -> np.ndarray:
     ValueError
         If the file is damaged, not numeric, or not a table; the message names the file and the place.
     """
-    columns = _read(path, name)
+    columns = read_any(path, name)
     array = columns if isinstance(columns, np.ndarray) else _numeric_columns(columns, path, name)
     if array.ndim == 1:
         array = array[:, None]
@@ -43,7 +43,7 @@ def read_array(path: str | os.PathLike, name: str = "DATA") -> np.ndarray:
 
 def read_columns(path: str | os.PathLike, name: str) -> list[np.ndarray]:
     """The columns of a small table, each numeric or text: labels, group ids, pairs."""
-    columns = _read(path, name)
+    columns = read_any(path, name)
     if isinstance(columns, list):
         return columns
     if columns.ndim > 2:
@@ -75,7 +75,7 @@ def write_array(
         elif suffix == ".csv":
             np.savetxt(temporary, Z, delimiter=",", header=",".join(names), comments="", fmt="%.9g")
         else:
-            parquet = _pyarrow(path)
+            parquet = need_pyarrow(path)
             table = parquet.table({name: np.ascontiguousarray(Z[:, k]) for k, name in enumerate(names)})
             parquet.parquet.write_table(table, temporary)
 
@@ -88,7 +88,8 @@ def known_suffix(path: str | os.PathLike, name: str) -> str:
     return suffix
 
 
-def _read(path: str | os.PathLike, name: str) -> np.ndarray | list[np.ndarray]:
+def read_any(path: str | os.PathLike, name: str) -> np.ndarray | list[np.ndarray]:
+    """An array of any shape, or the columns of a table that is not all numbers."""
     text, key = os.fspath(path), None
     if ".npz:" in text:
         text, key = text.rsplit(":", 1)
@@ -171,11 +172,12 @@ def _is_number(cell: str) -> bool:
 
 
 def _parquet_columns(path: str) -> list[np.ndarray]:
-    table = _pyarrow(path).parquet.read_table(path)
+    table = need_pyarrow(path).parquet.read_table(path)
     return [table.column(k).to_numpy(zero_copy_only=False) for k in range(table.num_columns)]
 
 
-def _pyarrow(path: str | os.PathLike) -> Any:
+def need_pyarrow(path: str | os.PathLike) -> Any:
+    """pyarrow, or a sentence how to install it."""
     try:
         import pyarrow
         import pyarrow.parquet

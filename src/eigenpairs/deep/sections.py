@@ -60,11 +60,14 @@ class FreeSection(Section):
 
 
 class Data(Section):
-    """What is trained on, which labels are watched, and who is a positive pair."""
+    """What is trained on, which labels are watched, and who is a positive pair; the first six as for `samples`."""
 
     path: AnyPath
     kind: Literal["images", "rows", "series"] | None = None
     size: Count | None = None
+    split: Literal["train", "test", "unlabeled", "all"] | None = None
+    layout: Literal["channels-first", "channels-last"] | None = None
+    cache: AnyPath | None = None
     labels: dict[str, AnyPath] = {}
     pairs: AnyPath | None = None
     neighbors: Count | None = None

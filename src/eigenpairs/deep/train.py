@@ -113,7 +113,7 @@ def train(
     """
     training, evaluation = settings_of(**settings)
     method = as_method(objective)
-    chosen = _chosen(data, labels)
+    chosen = data if isinstance(data, Samples) and labels is None else samples(data, labels=labels)
     if relation is not None and neighbors is not None:
         raise ValueError(f"neighbors = {neighbors} beside relation: positives come from one of them; leave one out")
     if training.threads is not None:
@@ -160,14 +160,6 @@ def train(
     return session.run(resume, overwrite, tensorboard, progress)
 
 
-def _chosen(data: Any, labels: Any) -> Samples:
-    if isinstance(data, Samples):
-        if labels is None:
-            return data
-        return samples(data.inputs, kind=data.kind, labels=labels)
-    return samples(data, labels=labels)
-
-
 def _fabric(training: Any) -> Any:
     try:
         from lightning_fabric import Fabric
@@ -203,11 +195,14 @@ def train_config(config: Config, resume: bool = False, overwrite: bool = False, 
     from eigenpairs.relation.read import read_pairs
     from eigenpairs.tables import read_columns
 
-    data = samples(str(config.data.path), kind=config.data.kind, size=config.data.size)
-    labels = {name: read_columns(str(path), f"labels {name}")[0] for name, path in config.data.labels.items()}
+    given = config.data
+    data = samples(
+        str(given.path), given.kind, size=given.size, cache=given.cache, split=given.split, layout=given.layout
+    )
+    labels = {name: read_columns(str(path), f"labels {name}")[0] for name, path in given.labels.items()}
     if labels:
-        data = samples(data.inputs, kind=data.kind, labels=labels)
-    relation = None if config.data.pairs is None else read_pairs(str(config.data.pairs), len(data))
+        data = samples(data, labels=labels)
+    relation = None if given.pairs is None else read_pairs(str(given.pairs), len(data))
     section = config.projector
     projector = {"hidden": list(section.hidden), "n_outputs": section.n_outputs, "norm": section.norm}
     return train(
@@ -218,7 +213,7 @@ def train_config(config: Config, resume: bool = False, overwrite: bool = False, 
         views="auto" if config.views.preset is None else config.views.preset,
         n_views=config.views.n_views,
         relation=relation,
-        neighbors=config.data.neighbors,
+        neighbors=given.neighbors,
         out=config.output.folder,
         resume=resume,
         overwrite=overwrite,

@@ -19,7 +19,7 @@ from eigenpairs.deep.data.images import read_images
 from eigenpairs.deep.data.labels import given_labels
 from eigenpairs.deep.data.layout import arranged
 from eigenpairs.deep.data.samples import KINDS, Samples
-from eigenpairs.tables import _read, read_array, read_columns
+from eigenpairs.tables import read_any, read_array, read_columns
 
 SPLITS = ("train", "test", "unlabeled", "all")
 Column = Callable[[str], np.ndarray | None]
@@ -132,7 +132,7 @@ def _from_table(source: Any, labels: Any) -> tuple[Any, Column]:
 
 def _from_file(path: str, wanted: set[str]) -> tuple[np.ndarray, Column]:
     if ".npz:" in path or path.lower().endswith((".npy", ".npz")):
-        array = _read(path, "data")
+        array = read_any(path, "data")
         return np.asarray(array) if not isinstance(array, np.memmap) else array, _array_of(path)
     if not Path(path).exists():
         raise FileNotFoundError(f"data {path} does not exist")
@@ -153,9 +153,9 @@ def _from_file(path: str, wanted: set[str]) -> tuple[np.ndarray, Column]:
 def _header(path: str) -> list[str]:
     """Names of the columns of a .csv or .parquet file."""
     if path.lower().endswith(".parquet"):
-        from eigenpairs.tables import _pyarrow
+        from eigenpairs.tables import need_pyarrow
 
-        return list(_pyarrow(path).parquet.read_schema(path).names)
+        return list(need_pyarrow(path).parquet.read_schema(path).names)
     with open(path, newline="", encoding="utf-8-sig") as handle:
         return [cell.strip() for cell in next(csv.reader(handle), [])]
 

@@ -33,7 +33,7 @@ class ConvNet(nn.Module):
     torch.Size([5, 256])
     """
 
-    def __init__(self, in_channels: int = 3, width: int = 24, n_features: int = 256) -> None:
+    def __init__(self, in_channels: int = 3, width: int = 16, n_features: int = 256) -> None:
         super().__init__()
         width = whole_number(width, "width", 1)
         self.n_features = whole_number(n_features, "n_features", 1)

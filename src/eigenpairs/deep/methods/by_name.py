@@ -14,7 +14,9 @@ from eigenpairs.objective import OBJECTIVES, DirectCopy, DirectPred, DirectSet, 
 
 METHODS: dict[str, Method] = {
     **{kebab(name): Joint(kind()) for name, kind in OBJECTIVES.items() if kind is not DirectSet},
-    "direct-set": Direct(), "direct-copy": Direct(DirectCopy()), "direct-pred": Direct(DirectPred()),
+    "direct-set": Direct(),
+    "direct-copy": Direct(DirectCopy()),
+    "direct-pred": Direct(DirectPred()),
     **{kebab(kind.__name__): kind() for kind in (BYOL, SimSiam)},
 }
 """Every method with its defaults."""
