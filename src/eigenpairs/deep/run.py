@@ -102,11 +102,20 @@ class Run:
 
 
 _SHOWN = (("loss", "loss"), ("RankMe", "rankme"), ("gap", "gap"))
-_CURVES = ("loss", "lr", "rankme", "rankme_projection", "sum_rho", "gap", "images_per_second")
+_CURVES = {
+    "loss": "loss",
+    "lr": "learning rate",
+    "rankme": "RankMe",
+    "rankme_projection": "RankMe of projections",
+    "sum_rho": "sum of rho",
+    "gap": "gap to the optimum",
+    "images_per_second": "samples per second",
+}
+"""Entries of a record that make a curve, and what the curve is called."""
 
 
 def _numbers(record: dict[str, Any]) -> list[tuple[str, float]]:
-    found = [(name, record[name]) for name in _CURVES if record.get(name) is not None]
+    found = [(called, record[name]) for name, called in _CURVES.items() if record.get(name) is not None]
     found += [(f"loss: {name}", value) for name, value in (record.get("terms") or {}).items()]
     return found + [(f"kNN: {name}", value) for name, value in (record.get("knn") or {}).items()]
 

@@ -22,7 +22,7 @@ from eigenpairs.deep.methods.second_moment import SecondMoment
 from eigenpairs.deep.methods.self_prediction import _flag, _share
 from eigenpairs.objective import DirectSet
 
-FIRST_ITERATIONS, ITERATIONS = 64, 4
+FIRST_ITERATIONS, ITERATIONS = 64, 2
 """Power iterations for the first batch, and for each one after it."""
 
 
@@ -102,19 +102,23 @@ class _SetPredictor(Head):
     def after_step(self, Z: Tensor) -> None:
         self.moment.update(Z)
         if (int(self.moment.seen) - 1) % self.every == 0:
-            self._set()
+            self.set_predictor()
 
-    def _set(self) -> None:
+    @torch.no_grad()
+    def set_predictor(self) -> None:
+        """W_p from F as it is now."""
         alpha, value = self.objective.alpha, self.moment.value
-        if alpha in (1, 2):
-            scaled = value / self._size()
-            power = scaled if alpha == 1 else scaled @ scaled
+        if alpha == 1:
+            torch.mul(value, 1 / self._size(), out=self.predictor)
+        elif alpha == 2:
+            torch.mm(value, value, out=self.predictor)
+            self.predictor.mul_(self._size() ** -2)
         else:
             s, vectors = torch.linalg.eigh(value)
             s = s.clamp_min(0)
             size = {"none": torch.ones_like(s[-1]), "spectral": s[-1], "frobenius": s.norm()}[self.objective.norm]
-            power = (vectors * (s / torch.where(size > 0, size, torch.ones_like(size))) ** alpha) @ vectors.T
-        self.predictor.copy_(power)
+            powers = (s / torch.where(size > 0, size, torch.ones_like(size))) ** alpha
+            torch.mm(vectors * powers, vectors.T, out=self.predictor)
         self.predictor.diagonal().add_(self.objective.eps)
 
     def _size(self) -> Tensor:
