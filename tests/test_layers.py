@@ -26,6 +26,7 @@ FLOORS = {
     "diagnose": 3,
     "storage": 3,
     "estimator": 3,
+    "lab": 4,
     "report": 4,
     "cli": 5,
 }

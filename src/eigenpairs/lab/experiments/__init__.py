@@ -1,0 +1,1 @@
+"""One experiment a module; a new one needs no registration."""
