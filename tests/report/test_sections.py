@@ -47,8 +47,8 @@ class TestResults:
             "diagnoses by name": {"a": diagnosis, "b": diagnosis},
             "curves by name": curves,
         }
-        # Run: tests/report/test_run_section.py
-        assert {*given, "Run"} == set(KINDS), "a kind of result is not tested"
+        # Run and Outcome have files of their own.
+        assert {*given, "Run", "Outcome"} == set(KINDS), "a kind of result is not tested"
         for kind, result in given.items():
             sections = sections_of((result,), None, None)
             assert sections and all(section.headline.endswith(".") for section in sections), kind

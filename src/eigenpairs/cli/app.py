@@ -19,6 +19,7 @@ from eigenpairs.cli.demo import demo
 from eigenpairs.cli.diagnose import diagnose
 from eigenpairs.cli.fit import fit
 from eigenpairs.cli.inspect import inspect
+from eigenpairs.cli.lab import lab
 from eigenpairs.cli.report import report
 from eigenpairs.cli.search import search
 from eigenpairs.cli.train import train
@@ -38,7 +39,7 @@ def build() -> Any:
     ) -> None:
         pass
 
-    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, audit, train, report):
+    for verb in (demo, fit, transform, search, inspect, diagnose, certify, advise, audit, train, lab, report):
         app.command()(verb)
     return typer.main.get_command(app)
 

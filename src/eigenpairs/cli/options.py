@@ -87,6 +87,9 @@ def parse_settings(option: str, settings: list[str], owner: str, types: dict[str
             allowed = ", ".join(types) or "none"
             raise ValueError(f"{option}: {setting!r} is not NAME=VALUE with a parameter of {owner} (it has: {allowed})")
         kinds = types[key]
+        if "tuple" in kinds:
+            params[key] = tuple(_listed(option, key, text))
+            continue
         if "int" in kinds and text.isdigit():
             params[key] = int(text)
         elif "float" in kinds and "str" not in kinds:
@@ -97,6 +100,14 @@ def parse_settings(option: str, settings: list[str], owner: str, types: dict[str
         else:
             params[key] = _number_or_text(text) if "float" in kinds else text
     return params
+
+
+def _listed(option: str, key: str, text: str) -> list[Any]:
+    """``0.1,0.2`` as numbers, anything else as texts."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise ValueError(f"{option}: {key}= holds no value; give them as {key}=0.1,0.2")
+    return [int(part) if part.lstrip("-").isdigit() else _number_or_text(part) for part in parts]
 
 
 def _number_or_text(text: str) -> float | str:

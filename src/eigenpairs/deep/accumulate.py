@@ -19,10 +19,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def parts_of(n_rows: int, n_views: int, n_parts: int) -> list[Tensor]:
-    """Row numbers of each part: all views of its sources, view after view."""
+    """Row numbers of each part: all views of its sources, view after view; no part without a source."""
     sources = torch.arange(n_rows // n_views)
     views = n_rows // n_views * torch.arange(n_views)[:, None]
-    return [(views + part).ravel() for part in sources.tensor_split(n_parts)]
+    return [(views + part).ravel() for part in sources.tensor_split(min(n_parts, len(sources)))]
 
 
 def project(network: Any, x: Tensor, parts: list[Tensor]) -> Tensor:
@@ -73,13 +73,16 @@ def statistics_kept(network: nn.Module) -> Iterator[None]:
     """Batch norms in training mode whose running statistics do not move."""
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
+    counts = [None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone() for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta):
+        for norm, momentum, count in zip(norms, momenta, counts):
             norm.momentum = momentum
+            if count is not None:  # a norm without momentum averages over the batches it has counted
+                norm.num_batches_tracked.copy_(count)
 
 
 def _random_state(x: Tensor) -> tuple[Tensor, Tensor | None]:

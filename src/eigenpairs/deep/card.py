@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from eigenpairs._names import kebab
 from eigenpairs.deep.encoders import Projector, build_encoder
+from eigenpairs.deep.encoders.by_name import _auto
 from eigenpairs.deep.methods import Direct, Joint, Method, build_method
 from eigenpairs.files import replacing_file
 from eigenpairs.storage import RUN_CARD as CARD
@@ -40,6 +42,7 @@ def make_encoder(entry: Any, shape: tuple[int, ...], kind: str) -> tuple[nn.Modu
         name, settings = entry.get("name", "auto"), {key: value for key, value in entry.items() if key != "name"}
     else:
         name, settings = entry, {}
+    name = _auto(shape, kind) if name == "auto" else name
     return build_encoder(name, shape, kind, **settings), {"name": name} | settings
 
 
@@ -47,6 +50,10 @@ def make_projector(entry: Any, n_features: int) -> tuple[nn.Module, Any]:
     """The projector of a dict of settings (hidden, n_outputs, norm), a module, or None for none."""
     if isinstance(entry, nn.Module):
         return entry, {"module": type(entry).__name__}
+    if not (entry is None or isinstance(entry, Mapping)):
+        raise TypeError(
+            f"projector = {entry!r} is not allowed; give {{'hidden': [512], 'n_outputs': 128}}, a torch.nn.Module, or None"
+        )
     entry = {"hidden": [], "n_outputs": 0} if entry is None else dict(entry)
     unknown = set(entry) - {"hidden", "n_outputs", "norm", "last_norm"}
     if unknown:

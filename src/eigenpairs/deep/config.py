@@ -26,6 +26,7 @@ from eigenpairs.files import replacing_file
 # isort: split
 from pydantic import ValidationError, model_validator  # after sections, which say how to install it
 
+OF_DATA = ("kind", "size", "cache", "split", "layout")
 PATHS = ("data.path", "data.pairs", "output.folder")
 
 
@@ -141,6 +142,8 @@ def settings_of(**settings: Any) -> tuple[Training, Evaluation]:
     """
     known = [*Training.model_fields, *Evaluation.model_fields]
     for key in settings:
+        if key in OF_DATA:
+            raise ValueError(f"{key}: belongs to the data; give ep.deep.samples(data, {key}={settings[key]!r}) instead of data")
         if key not in known:
             raise ValueError(unknown(key, known, "setting"))
     own = {key: value for key, value in settings.items() if key in Training.model_fields}

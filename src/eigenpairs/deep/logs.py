@@ -13,6 +13,7 @@ from eigenpairs._json import plain
 from eigenpairs.files import replacing_file
 
 LOG = "log.jsonl"
+BOARD = "tensorboard"
 
 
 class Logs:
@@ -145,4 +146,4 @@ def _summary_writer(folder: Path, resume_step: int | None) -> Any:
             "(or pip install tensorboard)"
         ) from None
     # Without a resumed step TensorBoard takes all; with one it hides what an interrupted run logged later.
-    return SummaryWriter(str(folder / "tensorboard"), purge_step=None if resume_step is None else resume_step + 1)
+    return SummaryWriter(str(folder / BOARD), purge_step=None if resume_step is None else resume_step + 1)

@@ -77,7 +77,7 @@ class Loop:
         Raises
         ------
         Diverged
-            When the loss is not finite.
+            When the loss is not finite, or a weight after the last step.
         """
         self.network.train()
         self.head.train()
@@ -94,6 +94,8 @@ class Loop:
                     seconds = time.perf_counter() - start
                     report(self._record(number, last, images / seconds))
         record = self._record(number, {name: value / seen for name, value in terms.items()}, 0.0)
+        if not (largest := self._largest_weight()) < float("inf"):  # the last step's doing, which no loss has seen yet
+            raise Diverged(number, self.step_number, record["terms"], self.learning_rate, largest)
         seconds = time.perf_counter() - start
         return record | {"images_per_second": images / seconds, "seconds": seconds}
 
@@ -117,7 +119,8 @@ class Loop:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def _largest_weight(self) -> float:
-        return max((float(p.detach().abs().max()) for p in self.network.parameters() if p.numel()), default=0.0)
+        sizes = [p.detach().abs().max().float() for p in self._all_parameters() if p.numel()]
+        return float(torch.stack(sizes).max())  # nan where one is, which Python's max may pass over
 
     def _cuda_devices(self) -> list[Any]:
         return [self.fabric.device] if self.fabric.device.type == "cuda" else []

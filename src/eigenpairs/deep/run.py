@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from eigenpairs.deep.card import make_encoder, make_projector, method_of, read_card
-from eigenpairs.deep.checkpoint import load_weights
+from eigenpairs.deep.checkpoint import has_checkpoint, load_weights
 from eigenpairs.deep.data import samples
 from eigenpairs.deep.evaluate import evaluate
 from eigenpairs.deep.frozen import features
@@ -153,6 +153,8 @@ def load_run(folder: str | os.PathLike, which: str = LAST, encoder: nn.Module | 
     if which not in (LAST, BEST):
         raise ValueError(f"which = {which!r} is unknown; choose from 'last', 'best'")
     card = read_card(folder)
+    if which == BEST and not has_checkpoint(Path(folder) / BEST):
+        raise FileNotFoundError(f"{folder} has no best epoch: none was measured yet (every = 0 measures none); load 'last'")
     network = fresh_network(card, encoder)
     load_weights(Path(folder) / which, {"network": network})
     history = [record for record in read_log(folder) if record.get("event") == "epoch"]

@@ -34,7 +34,14 @@ def _plain(values: Any) -> Any:
     return {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
 
 
+def _column_or_path(place: Path, info: ValidationInfo) -> Path:
+    """A column of the data stays as it is; only what exists as a file is one."""
+    path = _resolved(place, info)
+    return path if Path(str(path).rsplit(":", 1)[0]).exists() else place
+
+
 AnyPath = Annotated[Path, Field(strict=False), AfterValidator(_resolved)]
+ColumnOrPath = Annotated[Path, Field(strict=False), AfterValidator(_column_or_path)]
 Count = Annotated[int, Field(ge=1)]
 Sizes = Annotated[tuple[Count, ...], Field(strict=False)]
 DEVICE = {"allowed": "one of 'auto', 'cpu', 'cuda', 'cuda:0' (or another number), 'mps'"}
@@ -68,7 +75,7 @@ class Data(Section):
     split: Literal["train", "test", "unlabeled", "all"] | None = None
     layout: Literal["channels-first", "channels-last"] | None = None
     cache: AnyPath | None = None
-    labels: dict[str, AnyPath] = {}
+    labels: dict[str, ColumnOrPath] = {}
     pairs: AnyPath | None = None
     neighbors: Count | None = None
 

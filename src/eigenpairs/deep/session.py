@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from eigenpairs.deep.card import CARD, read_card, write_card
 from eigenpairs.deep.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from eigenpairs.deep.diverged import Diverged
 from eigenpairs.deep.live import Live
-from eigenpairs.deep.logs import LOG, Logs, read_log
+from eigenpairs.deep.logs import BOARD, LOG, Logs, read_log
 from eigenpairs.deep.loop import Loop
 from eigenpairs.deep.monitor import Monitor
 from eigenpairs.deep.run import BEST, LAST, Run
@@ -76,27 +77,32 @@ class Session:
             return 0
         if resume and has_checkpoint(self.folder / LAST):
             return self._reopen(self.folder)
-        if (self.folder / CARD).exists() and not overwrite:
-            ways = "begin again (overwrite=True, on the command line --force), or choose another folder"
-            if resume:
-                raise FileExistsError(f"{self.folder} has no checkpoint to go on from; {ways}")
-            raise FileExistsError(f"{self.folder} holds a run; go on with it (resume=True, --resume), {ways}")
+        if resume and (self.folder / CARD).exists():  # cut off before its first checkpoint: the same run begins anew
+            self._same_settings(self.folder)
+        elif (self.folder / CARD).exists() and not overwrite:
+            raise FileExistsError(
+                f"{self.folder} holds a run; go on with it (resume=True, --resume), begin again (overwrite=True, on the "
+                "command line --force), or choose another folder"
+            )
         self._make(self.folder)
         return 0
 
     def _make(self, folder: Path) -> None:
         if not folder.parent.is_dir():
             raise FileNotFoundError(f"{folder.parent} is not a folder; create it first")
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"{folder} is a file; choose a new folder for the run")
         if folder.exists() and not (folder / CARD).exists() and any(folder.iterdir()):
             raise FileExistsError(f"{folder} holds other files; choose a new folder for the run")
         folder.mkdir(exist_ok=True)
         (folder / LOG).unlink(missing_ok=True)
+        shutil.rmtree(folder / BOARD, ignore_errors=True)
         for name in (LAST, BEST):
             for file in (folder / name).glob("*"):
                 file.unlink()
         write_card(folder, self.card)
 
-    def _reopen(self, folder: Path) -> int:
+    def _same_settings(self, folder: Path) -> None:
         before = read_card(folder)
         now = json.loads(json.dumps(self.card))
         for key in before:
@@ -105,6 +111,9 @@ class Session:
                     f"{folder} was made with {key} = {_difference(before[key], now.get(key))}; resume with the same "
                     "settings, or choose another folder"
                 )
+
+    def _reopen(self, folder: Path) -> int:
+        self._same_settings(folder)
         extra = load_checkpoint(folder / LAST, self.loop.modules, self.loop.optimizer)
         self.loop.step_number, self.best = extra["step"], extra["best"]
         self.history = [record for record in read_log(folder) if record.get("event") == "epoch"]
@@ -120,9 +129,9 @@ class Session:
         record = {"event": "epoch"} | self.loop.epoch(epoch, report)
         evaluation = self.card["evaluation"]
         last = epoch + 1 == epochs
-        if evaluation["every"] and (last or (epoch + 1) % evaluation["every"] == 0):
-            certify_every = evaluation["certificate_every"]
-            due = bool(certify_every) and (last or (epoch + 1) % certify_every == 0)
+        every, certify_every = evaluation["every"], evaluation["certificate_every"]
+        due = bool(certify_every) and (last or (epoch + 1) % certify_every == 0)
+        if every and (due or last or (epoch + 1) % every == 0):
             record |= self.monitor.measure(self.loop.network, epoch, certificate=due)
             predictor = self.loop.head.describe()
             if predictor:  # beside where the dynamics ends, which the monitor knows

@@ -22,7 +22,9 @@ def draw(panels: Sequence[Panel], axes: Any = None) -> Any:
         try:
             import matplotlib.pyplot as plt
         except ModuleNotFoundError:
-            raise ModuleNotFoundError("plot needs matplotlib; install it with: pip install 'eigenpairs[plot]'") from None
+            raise ModuleNotFoundError(
+                "plot needs matplotlib; install it with: pip install 'eigenpairs[plot]'"
+            ) from None
         _, axes = plt.subplots(len(panels), 1, figsize=(6, 3.6 * len(panels)), layout="constrained", squeeze=False)
     for panel, ax in zip(panels, np.ravel(axes), strict=True):
         _draw_one(panel, ax)

@@ -15,10 +15,10 @@ Progress = Any
 class Experiment(Parameters, ABC):
     """A claim of the theory that a computer can test.
 
-    An experiment is one module of this package with one dataclass like this, whose fields are its parameters and whose
-    name in kebab case is that of the experiment; nothing has to be registered. The docstring of the class says claim, source,
-    setting and what is expected, in this order, each a paragraph that begins with its word; where a paper's own
-    constants were not available it says "in the spirit of".
+    An experiment is one module of `lab.experiments` with one dataclass like this, whose fields are its parameters and
+    whose name in kebab case is that of the experiment; nothing has to be registered. The docstring of the class says
+    claim, source, setting and what is expected, in this order, each a paragraph that begins with its word; where a
+    paper's own constants were not available it says "in the spirit of".
 
     Attributes
     ----------

@@ -52,7 +52,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One figure: a title that says what there is to see, two axes, series, and a grid of colours below them if given."""
+    """One figure: a title that says what there is to see, axes, series, and a grid of colours below them if given."""
 
     title: str
     x: str

@@ -1,4 +1,4 @@
-"""What an experiment found: numbers against what was expected of them, and the verdict that follows from nothing else."""
+"""What an experiment found: numbers against what was expected, and the verdict that follows from nothing else."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """"holds" if every check does, "fails" if one does not, "not testable here" without any."""
+        """ "holds" if every check does, "fails" if one does not, "not testable here" without any."""
         if not self.checks:
             return NOT_TESTABLE
         return HOLDS if all(check.holds for check in self.checks) else FAILS
@@ -90,7 +90,7 @@ class Result:
     def headline(self) -> Check | None:
         """The first check that fails, or else the first."""
         failed = [check for check in self.checks if not check.holds]
-        return (failed or list(self.checks) or [None])[0]
+        return next(iter([*failed, *self.checks]), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: verdict; measured, expected and tolerance of the headline; all checks; notes."""

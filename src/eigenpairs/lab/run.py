@@ -39,9 +39,7 @@ class Outcome:
         return f"Outcome({self.name}: {self.verdict}; {said})"
 
 
-def run(
-    name: str, fast: bool = False, progress: Callable[[float], None] | None = None, **parameters: Any
-) -> Outcome:
+def run(name: str, fast: bool = False, progress: Callable[[float], None] | None = None, **parameters: Any) -> Outcome:
     """Run one experiment.
 
     Parameters

@@ -15,6 +15,7 @@ from eigenpairs.report.comparison_section import comparison_sections
 from eigenpairs.report.curves_section import curves_section
 from eigenpairs.report.diagnosis_section import diagnoses_section, diagnosis_section
 from eigenpairs.report.embedding_section import modes_section, rows_section
+from eigenpairs.report.lab_section import lab_section
 from eigenpairs.report.run_section import run_sections
 from eigenpairs.report.section import Section
 from eigenpairs.report.spectrum_section import embedding_section, spectrum_section
@@ -64,6 +65,7 @@ KINDS: dict[str, Callable[[Any, Rows], list[Section]]] = {
     "Audit": lambda result, rows: [audit_section(result)],
     "Budget": lambda result, rows: [budget_section(result)],
     "Certificate": lambda result, rows: [certificate_section(result)],
+    "Outcome": lambda result, rows: [lab_section(result)],
     "Run": lambda result, rows: run_sections(result),
     "diagnoses by name": lambda result, rows: [diagnoses_section(result)],
     "curves by name": lambda result, rows: [curves_section(result)],
@@ -110,6 +112,6 @@ def kind_of(result: Any, name: str) -> str:
     given = f"the class {result.__name__}" if isinstance(result, type) else f"a {type(result).__name__}"
     raise TypeError(
         f"{name} is {given}; give a Spectrum, an Embedding, a SpectralSSL, a Diagnosis, a Comparison, a Certificate, "
-        "an Advice, an Audit, an "
-        "Alignment, a Budget, a Run, a dict of Diagnosis by name, or a dict of training curves (steps, values) by name"
+        "an Advice, an Audit, an Alignment, a Budget, a Run, an Outcome of the lab, a dict of Diagnosis by name, or a "
+        "dict of training curves (steps, values) by name"
     )

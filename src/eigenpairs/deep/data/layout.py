@@ -27,7 +27,7 @@ def arranged(X: Any, kind: str | None, layout: str | None = None, name: str = "d
     Without `kind`: two dimensions are rows, four are images, three are grey images if they are uint8 and otherwise
     refused, because they may be images (n, H, W) or series (n, C, T). Of four dimensions, the channels are axis 1 or
     axis 3, whichever has at most 4 entries; if both or neither has, `layout` must say. Series (n, T) need
-    ``kind="series"``. Nothing is copied, save numbers in the byte order of another machine.
+    ``kind="series"``. Nothing is copied, save numbers in the byte order of another machine or longer than float64.
 
     Raises
     ------
@@ -37,9 +37,13 @@ def arranged(X: Any, kind: str | None, layout: str | None = None, name: str = "d
     if layout is not None:
         one_of(layout, "layout", LAYOUTS)
     shape = tuple(X.shape)
-    if not isinstance(X, Tensor):
+    if isinstance(X, Tensor):
+        X = X.detach()
+    else:
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{name} has dtype {X.dtype}; give real numbers")
+        if X.dtype.kind == "f" and X.dtype.itemsize > 8:  # torch has no longer ones
+            X = X.astype(np.float64)
         if not X.dtype.isnative:  # torch knows no other byte order
             X = X.astype(X.dtype.newbyteorder("="))
     if 0 in shape or len(shape) < 2:
@@ -59,6 +63,7 @@ def _kind(shape: tuple[int, ...], bytes_: bool, name: str) -> str:
     if len(shape) == 3 and not bytes_:
         raise ValueError(
             f"{name} has shape {shape}: images (n, H, W) or series (n, C, T)? say kind = 'images' or kind = 'series'"
+            " (ep.deep.samples(data, kind=...), in a configuration [data] kind)"
         )
     if len(shape) > 4:
         raise ValueError(f"{name} has shape {shape}; give rows (n, d), images or series")

@@ -91,7 +91,9 @@ class _SetPredictor(Head):
         self.objective, self.every = objective, every
         self.moment = SecondMoment(width, averaging)
         self.register_buffer("predictor", torch.eye(width))
-        self.register_buffer("leading", torch.full((width,), width**-0.5))
+        # Where power iteration begins: at random, for a vector of ones is orthogonal to projections that are centred.
+        start = torch.randn(width, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("leading", start / start.norm())
 
     def terms(self, Z: Tensor, targets: Tensor, relation: Any) -> dict[str, Tensor]:
         if self.moment.seen == 0:  # no step was taken yet: the first batch sets its own predictor

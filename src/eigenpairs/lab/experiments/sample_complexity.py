@@ -22,11 +22,12 @@ class SampleComplexity(Experiment):
     Claim: downstream, the number of labels needed grows with the number r of invariant directions that the network
     keeps, no longer with the dimension d of the input.
 
-    Source: Wang, Chen, Du & Tian 2021 (arXiv 2110.04947), downstream sample complexity; the excess risk of least squares
-    on Gaussian inputs is textbook.
+    Source: Wang, Chen, Du & Tian 2021 (arXiv 2110.04947), downstream sample complexity; the excess risk of least
+    squares on Gaussian inputs is textbook.
 
-    Setting: inputs x ~ N(0, I_d), of which augmentation destroys all but r directions; the network is the fixed point of
-    DirectSet on pairs of views; the target is linear in the r directions plus noise; ordinary least squares on n labels.
+    Setting: inputs x ~ N(0, I_d), of which augmentation destroys all but r directions; the network is the fixed point
+    of DirectSet on pairs of views; the target is linear in the r directions plus noise; ordinary least squares on n
+    labels.
 
     Expected: mean excess risk over many draws equals either formula, within 5 %.
     """

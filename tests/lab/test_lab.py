@@ -1,0 +1,135 @@
+"""The lab's rules: verdicts follow from numbers, experiments need no registration, every face shows the same."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from support import require
+
+from eigenpairs import lab, report
+from eigenpairs.cli import main
+from eigenpairs.report.sections import sections_of
+
+QUICK = {"draws": 100}
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected", "tolerance", "kind", "holds"),
+    [
+        (1.0, 1.0, 0.0, "equal", True),
+        (1.1, 1.0, 0.05, "equal", False),
+        (0.9, 1.0, 0.1, "equal", True),
+        (0.9, 1.0, 0.0, "at least", False),
+        (1.5, 1.0, 0.0, "at least", True),
+        (0.95, 1.0, 0.1, "at least", True),
+        (1.5, 1.0, 0.0, "at most", False),
+        (0.5, 1.0, 0.0, "at most", True),
+        (math.nan, 1.0, 9.0, "equal", False),
+        (math.inf, 1.0, 9.0, "at least", False),
+    ],
+)
+def test_a_check_is_a_comparison(measured, expected, tolerance, kind, holds):
+    check = lab.Check("it", measured, expected, tolerance, kind)
+    assert check.holds is holds, check.sentence
+
+
+def test_a_verdict_follows_from_the_checks_alone():
+    good, bad = lab.Check("a", 1.0, 1.0), lab.Check("b", 2.0, 1.0)
+    assert lab.Result([good, good]).verdict == "holds"
+    assert lab.Result([good, bad]).verdict == "fails"
+    assert lab.Result([good, bad]).headline is bad, "the headline is the check that fails"
+    assert lab.Result([]).verdict == "not testable here"
+    assert lab.Result([]).to_dict()["measured"] is None
+
+
+@pytest.mark.parametrize("name", lab.experiments())
+def test_every_experiment_says_what_it_is(name):
+    kind = lab.experiment_called(name)
+    for word in ("Claim", "Source", "Setting", "Expected"):
+        assert len(kind.paragraph(word)) > 20, f"{name} says next to nothing under {word}"
+    assert kind.paper in ("A", "B", "C", "D", "ours")
+    assert set(kind.fast) <= set(kind.parameter_types()), f"{name}: `fast` has a parameter that does not exist"
+    kind(**kind.fast)
+
+
+def test_runs_repeat_for_a_seed():
+    one, two = (lab.run("sample-complexity", **QUICK).to_dict() for _ in range(2))
+    assert one | {"seconds": 0} == two | {"seconds": 0}
+
+
+def test_a_broken_formula_fails(monkeypatch):
+    from eigenpairs.lab.experiments.sample_complexity import SampleComplexity
+
+    right = SampleComplexity.formula
+    monkeypatch.setattr(SampleComplexity, "formula", lambda self, size, n: right(self, size, n) * (n - size - 1) / n)
+    assert lab.run("sample-complexity", draws=1000).verdict == "fails"
+
+
+def test_unknown_names_and_parameters_are_named():
+    with pytest.raises(ValueError, match="did you mean 'sample-complexity'"):
+        lab.run("sample-complexit")
+    with pytest.raises(ValueError, match="has no parameter 'draw'; it has d, r"):
+        lab.run("sample-complexity", draw=3)
+
+
+def test_what_is_not_installed_is_not_testable(monkeypatch):
+    from eigenpairs.lab.experiments.sample_complexity import SampleComplexity
+
+    monkeypatch.setattr(SampleComplexity, "needs", ("no_such_module",))
+    outcome = lab.run("sample-complexity")
+    assert outcome.verdict == "not testable here" and "no_such_module" in outcome.result.notes[0]
+
+
+def test_figures_refuse_what_does_not_fit():
+    with pytest.raises(ValueError, match="two vectors"):
+        lab.Series("a", [1, 2], [1])
+    with pytest.raises(ValueError, match="ask for"):
+        lab.Grid([1, 2], [1, 2, 3], np.zeros((2, 3)))
+
+
+def test_the_command_line_prints_json_with_the_agreed_keys(capsys):
+    assert main(["lab", "run", "sample-complexity", "--json", "--set", "draws=100"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert {"name", "verdict", "measured", "expected", "tolerance", "checks", "claim", "seconds"} <= set(found)
+    assert found["parameters"]["draws"] == 100
+    assert main(["lab", "list"]) == 0
+    assert "sample-complexity" in capsys.readouterr().out
+    assert main(["lab", "show", "sample-complexity"]) == 0
+    assert "Claim:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lab", "walk"], "none of list, show, run"),
+        (["lab", "run"], "give an experiment's name"),
+        (["lab", "run", "nothing"], "is no experiment"),
+        (["lab", "run", "sample-complexity", "--set", "draw=3"], "it has: d, r"),
+        (["lab", "run", "all", "--set", "d=3"], "one experiment"),
+        (["lab", "run", "sample-complexity", "--set", "d=2"], "need r <= d"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, words, said):
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and said in captured.err and not captured.out, captured.err
+
+
+def test_a_page_shows_claim_checks_and_figures(tmp_path):
+    require("plotly", "report")
+    require("jinja2", "report")
+    outcome = lab.run("sample-complexity", **QUICK)
+    (section,) = sections_of((outcome,), None, None)
+    assert section.headline.startswith(outcome.verdict) and len(section.figures) == len(outcome.result.figures)
+    report.write(tmp_path / "page.html", outcome)
+    page = (tmp_path / "page.html").read_text()
+    assert all(check.what in page for check in outcome.result.checks), "a check is missing from the page"
+
+
+def test_figures_draw_in_matplotlib():
+    require("matplotlib", "plot").use("Agg")
+    result = lab.run("sample-complexity", **QUICK).result
+    grid = lab.Panel("colours", "x", "y", [lab.Series("a", [1, 2], [1, 2])], lab.Grid([1, 2], [1, 2], np.eye(2)))
+    axes = lab.Result(result.checks, [*result.figures, grid]).plot()
+    assert axes.size == len(result.figures) + 1
