@@ -8,6 +8,7 @@ iterations, which go on from the last step's vector). Taking a batch into F, whi
 
 import argparse
 import sys
+from functools import partial
 
 import torch
 from _timing import median_seconds
@@ -35,7 +36,7 @@ def main() -> None:
         for name, head in heads.items():
             head.after_step(Z)
             seconds[name] = median_seconds(head.set_predictor, 3 if width > 1000 else 20)
-        moment = median_seconds(lambda: heads["DirectPred"].moment.update(Z), 10)
+        moment = median_seconds(partial(heads["DirectPred"].moment.update, Z), 10)
         base = seconds["DirectPred"]
         shares = ", ".join(f"{name} {took * 1e3:.2f} ms ({took / base:.1%})" for name, took in seconds.items())
         print(

@@ -44,6 +44,7 @@ def folder(tmp_path, monkeypatch):
     np.save("X.npy", np.concatenate([source + 0.3 * rng.standard_normal((60, 5)) for _ in range(2)]))
     np.savetxt("pairs.csv", np.tile(np.arange(60), 2), fmt="%d", header="group", comments="")
     np.savetxt("y.csv", np.arange(120) % 3, fmt="%d", header="label", comments="")
+    np.savetxt("two.csv", np.arange(240).reshape(120, 2), fmt="%d", delimiter=",", header="id,label", comments="")
     (tmp_path / "run.toml").write_text(CONFIG)
     return tmp_path
 
@@ -60,6 +61,15 @@ def test_a_configuration_becomes_a_run(folder, capsys):
     assert np.load("H.npy").shape == (120, 8)
     assert main(["inspect", "run"]) == 0
     assert "mlp" in capsys.readouterr().out
+
+
+def test_a_column_of_the_table_is_watched_and_no_input(folder, capsys):
+    rows = (f"{x:.3f},{y:.3f},{'abc'[k % 3]}" for k, (x, y) in enumerate(np.load("X.npy")[:, :2]))
+    (folder / "table.csv").write_text("\n".join(["x,y,species", *rows]))
+    changes = ["data.path=table.csv", 'data.labels={kind = "species"}']
+    assert main(["train", "run.toml", "--json", *[word for change in changes for word in ("--set", change)]]) == 0
+    assert list(json.loads(capsys.readouterr().out)["knn"]) == ["kind"]
+    assert json.loads((folder / "run" / "run.json").read_text())["shape"] == [2], "the labels are an input"
 
 
 def test_settings_can_be_changed_and_a_run_goes_on(folder, capsys):
@@ -99,6 +109,10 @@ def test_the_example_is_a_configuration(folder, capsys):
         ("data.path=nowhere.npy", "nowhere.npy"),
         ("data.neighbors=5", "positives come from one of them"),
         ("output.folder=no/such/place", "create it first"),
+        ("output.folder=X.npy", "is a file"),
+        ("views.preset=simclr-cifar", "RandomResizedCrop: x has shape"),
+        ('data.labels={third="nowhere.csv"}', "nowhere.csv' is neither a column of the data nor a file"),
+        ('data.labels={third="two.csv"}', "has 2 columns; give a table with one"),
     ],
 )
 def test_a_bad_setting_is_one_line(folder, capsys, change, words):

@@ -14,7 +14,7 @@ from eigenpairs.cli.output import number, print_json
 EXAMPLE = """\
 [data]
 path = "images.npy"          # .npy .npz .csv .parquet, a folder of images, CIFAR or STL-10 in binary format
-# labels = {class = "y.npy"} # only watched
+# labels = {class = "y.npy"} # only watched; a file, or a column of the table, which is then no input
 # pairs = "pairs.csv"        # as for `eigenpairs fit`; or neighbors = 5
 
 [views]

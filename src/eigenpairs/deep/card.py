@@ -52,7 +52,8 @@ def make_projector(entry: Any, n_features: int) -> tuple[nn.Module, Any]:
         return entry, {"module": type(entry).__name__}
     if not (entry is None or isinstance(entry, Mapping)):
         raise TypeError(
-            f"projector = {entry!r} is not allowed; give {{'hidden': [512], 'n_outputs': 128}}, a torch.nn.Module, or None"
+            f"projector = {entry!r} is not allowed; give {{'hidden': [512], 'n_outputs': 128}}, a torch.nn.Module, or "
+            "None"
         )
     entry = {"hidden": [], "n_outputs": 0} if entry is None else dict(entry)
     unknown = set(entry) - {"hidden", "n_outputs", "norm", "last_norm"}

@@ -143,7 +143,9 @@ def settings_of(**settings: Any) -> tuple[Training, Evaluation]:
     known = [*Training.model_fields, *Evaluation.model_fields]
     for key in settings:
         if key in OF_DATA:
-            raise ValueError(f"{key}: belongs to the data; give ep.deep.samples(data, {key}={settings[key]!r}) instead of data")
+            raise ValueError(
+                f"{key}: belongs to the data; give ep.deep.samples(data, {key}={settings[key]!r}) instead of data"
+            )
         if key not in known:
             raise ValueError(unknown(key, known, "setting"))
     own = {key: value for key, value in settings.items() if key in Training.model_fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import nn
 
 from eigenpairs._validate import a_relation, an_instance, whole_number
 from eigenpairs.deep.alarm import collapse_alarm
-from eigenpairs.deep.evaluate import features, split_of
+from eigenpairs.deep.evaluate import FEWEST, features, split_of
 from eigenpairs.deep.frozen import View, device_of
 from eigenpairs.deep.head_certificate import KEPT, head_certificate, number
 from eigenpairs.deep.watched import Watched
@@ -179,7 +180,7 @@ class Monitor:
 def _splits(
     samples: Any, names: list[str], source: np.ndarray, rows: int, share: float, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Bank and test rows of each set of labels that has enough; sets that label all rows share them."""
+    """Bank and test rows of each set that labels enough rows; sets that label all rows share them."""
     order = np.random.default_rng(seed).permutation(len(samples))
     found = {}
     for name in names:
@@ -188,6 +189,9 @@ def _splits(
             raise ValueError(f"labels = {name!r} is no set of labels of the data; it has {held}")
         y = np.asarray(samples.labels[name])
         labelled = np.sort(order[y[order] >= 0][:rows])
+        if len(labelled) < FEWEST:
+            warnings.warn(f"labels {name!r} label {len(labelled)} rows, too few to be watched", stacklevel=4)
+            continue
         bank, test, _ = split_of(labelled, y, source, name, share, rows, seed)
         found[name] = (bank, test)
     return found

@@ -3,6 +3,7 @@ epoch."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,12 +56,27 @@ def views_of(given: Any, samples: Any, units: Units, n_views: int, has_relation:
         described: Any = given
     else:
         chains = list(given) if isinstance(given, Sequence) else [given] * n_views
-        described = [repr(view) for view in chains]
+        described = [re.sub(r" at 0x[0-9a-f]+", "", repr(view)) for view in chains]  # addresses change from run to run
     # The network brings inputs into units of the training data itself, in training and in use alike.
     chains = [view.without(Normalise) if isinstance(view, Chain) else view for view in chains]
+    first = samples.take([0, min(1, len(samples) - 1)])
+    for view in chains:
+        _check_view(view, first if samples.kind == "images" else units(first))
     if samples.kind != "images":
         chains = [InUnits(view, units) for view in chains]
     return chains, described
+
+
+def _check_view(view: Any, x: Tensor) -> None:
+    """Raise unless the view does what views do: on two samples, before anything is written."""
+    wanted = f"views: {view!r} is called as view(x, generator) and returns (x changed, dict of what it drew)"
+    try:
+        with torch.random.fork_rng(devices=[]):
+            out = view(x, torch.Generator().manual_seed(0))
+    except TypeError as error:
+        raise TypeError(f"{wanted}; it raised: {error}") from None
+    if not (isinstance(out, tuple) and len(out) == 2 and isinstance(out[0], Tensor) and len(out[0]) == len(x)):
+        raise TypeError(f"{wanted}; this one returned a {type(out).__name__}")
 
 
 class Encode(nn.Module):

@@ -154,7 +154,9 @@ def load_run(folder: str | os.PathLike, which: str = LAST, encoder: nn.Module | 
         raise ValueError(f"which = {which!r} is unknown; choose from 'last', 'best'")
     card = read_card(folder)
     if which == BEST and not has_checkpoint(Path(folder) / BEST):
-        raise FileNotFoundError(f"{folder} has no best epoch: none was measured yet (every = 0 measures none); load 'last'")
+        raise FileNotFoundError(
+            f"{folder} has no best epoch: none was measured yet (every = 0 measures none); load 'last'"
+        )
     network = fresh_network(card, encoder)
     load_weights(Path(folder) / which, {"network": network})
     history = [record for record in read_log(folder) if record.get("event") == "epoch"]

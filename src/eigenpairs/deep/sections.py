@@ -35,9 +35,10 @@ def _plain(values: Any) -> Any:
 
 
 def _column_or_path(place: Path, info: ValidationInfo) -> Path:
-    """A column of the data stays as it is; only what exists as a file is one."""
+    """A bare name that is no file beside the configuration stays as it is: it may be a column of the data."""
     path = _resolved(place, info)
-    return path if Path(str(path).rsplit(":", 1)[0]).exists() else place
+    bare = place.name == str(place) and not place.suffix
+    return place if bare and not path.exists() else path
 
 
 AnyPath = Annotated[Path, Field(strict=False), AfterValidator(_resolved)]

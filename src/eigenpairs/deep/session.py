@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from eigenpairs._json import plain
 from eigenpairs.deep.card import CARD, read_card, write_card
 from eigenpairs.deep.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from eigenpairs.deep.diverged import Diverged
@@ -40,7 +40,7 @@ class Session:
         self, loop: Loop, monitor: Monitor, card: dict[str, Any], folder: Path | None, save_every: int,
         renew: Callable[[], Relation] | None = None,
     ):  # fmt: skip
-        self.loop, self.monitor, self.card, self.folder = loop, monitor, card, folder
+        self.loop, self.monitor, self.card, self.folder = loop, monitor, plain(card), folder
         self.save_every, self.renew = save_every, renew
         self.history: list[dict[str, Any]] = []
         self.best = float("-inf")
@@ -77,12 +77,13 @@ class Session:
             return 0
         if resume and has_checkpoint(self.folder / LAST):
             return self._reopen(self.folder)
-        if resume and (self.folder / CARD).exists():  # cut off before its first checkpoint: the same run begins anew
+        begun = (self.folder / CARD).exists() and not overwrite
+        if begun and resume:  # cut off before its first checkpoint: the same run begins anew
             self._same_settings(self.folder)
-        elif (self.folder / CARD).exists() and not overwrite:
+        elif begun:
             raise FileExistsError(
-                f"{self.folder} holds a run; go on with it (resume=True, --resume), begin again (overwrite=True, on the "
-                "command line --force), or choose another folder"
+                f"{self.folder} holds a run; go on with it (resume=True, --resume), begin again (overwrite=True, on "
+                "the command line --force), or choose another folder"
             )
         self._make(self.folder)
         return 0
@@ -104,12 +105,12 @@ class Session:
 
     def _same_settings(self, folder: Path) -> None:
         before = read_card(folder)
-        now = json.loads(json.dumps(self.card))
         for key in before:
-            if before[key] != now.get(key) and key != "package_version":
+            if before[key] != self.card.get(key) and key != "package_version":
+                difference = _difference(before[key], self.card.get(key))
                 raise ValueError(
-                    f"{folder} was made with {key} = {_difference(before[key], now.get(key))}; resume with the same "
-                    "settings, or choose another folder"
+                    f"{folder} was made with {key} = {difference}; resume with the same settings, or choose another "
+                    "folder"
                 )
 
     def _reopen(self, folder: Path) -> int:

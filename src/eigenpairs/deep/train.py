@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from eigenpairs._validate import whole_number
 from eigenpairs.deep.batches import Batches
 from eigenpairs.deep.card import FORMAT_VERSION, make_encoder, make_projector, named
 from eigenpairs.deep.config import Config, settings_of
 from eigenpairs.deep.data import Samples, samples
+from eigenpairs.deep.frozen import device_of, eval_mode
 from eigenpairs.deep.loop import Loop
 from eigenpairs.deep.methods import as_method
 from eigenpairs.deep.monitor import Monitor
@@ -52,7 +57,8 @@ def train(
     objective : Objective, Method or name, default "vicreg"
         Any objective of the library, `BYOL`, `SimSiam`, `Direct`, or a name such as "barlow-twins" or "direct-copy".
     encoder : name, dict of a name and settings, or torch.nn.Module, default "auto"
-        See `build_encoder`; ``{"name": "resnet18", "stem": "cifar"}``.
+        See `build_encoder`; ``{"name": "resnet18", "stem": "cifar"}``. A module of yours is trained in place, all of
+        it in training mode: give ``copy.deepcopy(module)`` to keep it as it is.
     projector : dict (hidden, n_outputs, norm), Module or None, default one hidden layer of 512 and 128 outputs
         None trains the features themselves.
     views : "auto", name of a preset, callable, list of callables, or None
@@ -64,15 +70,17 @@ def train(
     neighbors : int, optional
         Positives are the so many nearest samples by the encoder's own features, looked for again every epoch (NNCLR).
     labels : as for `samples`
-        Only watched, never used in training; rows without are -1.
+        Only watched, never used in training; rows without are -1. Sets that label fewer than ten rows are left out,
+        with a warning.
     out : path, optional
         Folder of the run: `run.json`, `log.jsonl`, the checkpoints `last` and `best`. Without it nothing is written.
     resume : bool, default False
-        Go on where the folder's last checkpoint stopped; the result is that of one run. Settings have to be the same.
+        Go on where the folder's last checkpoint stopped, or begin where there is none yet; the result is that of one
+        run. Settings and data have to be the same.
     overwrite : bool, default False
         Begin again in a folder that holds a run.
     tensorboard : bool, default False
-        Write TensorBoard events as well (extra ``tb``).
+        Write TensorBoard events to `out` as well (extra ``tb``).
     save_every : int, default 1
         Epochs between checkpoints.
     progress : bool, default True
@@ -88,7 +96,7 @@ def train(
     Raises
     ------
     Diverged
-        When the loss is not finite any more; the last good checkpoint is kept.
+        When the loss or a weight is not finite any more; the last good checkpoint is kept.
     ValueError, TypeError
         If a setting is unknown or not allowed, or settings do not go together; one line.
 
@@ -116,48 +124,64 @@ def train(
     chosen = data if isinstance(data, Samples) and labels is None else samples(data, labels=labels)
     if relation is not None and neighbors is not None:
         raise ValueError(f"neighbors = {neighbors} beside relation: positives come from one of them; leave one out")
-    if training.threads is not None:
-        torch.set_num_threads(training.threads)
-    fabric = _fabric(training)
-    with torch.random.fork_rng():
-        torch.manual_seed(training.seed)
-        units = Units.of(chosen, training.seed)
-        built, encoder_entry = make_encoder(encoder, chosen.shape, chosen.kind)
-        projected, projector_entry = make_projector(PROJECTOR if projector == "auto" else projector, built.n_features)
-        network = Network(units, built, projected)
-        chains, views_entry = views_of(views, chosen, units, n_views, relation is not None or neighbors is not None)
-        card = {
-            "format": "eigenpairs run",
-            "format_version": FORMAT_VERSION,
-            "kind": chosen.kind,
-            "shape": list(chosen.shape),
-            "units": list(units.mean.shape),
-            "encoder": encoder_entry,
-            "projector": projector_entry,
-            "method": named(method),
-            "views": views_entry,
-            "n_views": n_views,
-            "neighbors": neighbors,
-            "relation": None if relation is None else repr(relation),
-            "n_samples": len(chosen),
-            "training": training.model_dump(mode="json"),
-            "evaluation": evaluation.model_dump(mode="json"),
-        }
-        units.to(fabric.device)
-        data_on_device = chosen.to(fabric.device)
-        pairs = _ring(len(chosen)) if neighbors is not None else relation
-        batches = Batches(data_on_device, chains, pairs, training.batch_size, training.seed, fabric.device)
-        loop = Loop(network, method, _width(network, chosen), batches, training, fabric)
-    renew = None
-    if neighbors is not None:
-        renew = lambda: neighbors_of(loop.network, data_on_device, neighbors, training.seed)  # noqa: E731
-        batches.relation = renew()
-    monitor = Monitor(
-        data_on_device, chains, batches.relation, method.objective, rows=evaluation.rows,
-        n_neighbors=evaluation.n_neighbors, test_fraction=evaluation.test_fraction, seed=training.seed,
-    )  # fmt: skip
-    session = Session(loop, monitor, card, None if out is None else Path(out), save_every, renew)
-    return session.run(resume, overwrite, tensorboard, progress)
+    whole_number(save_every, "save_every", 1)
+    folder = None if out is None else Path(out).expanduser()
+    if tensorboard and folder is None:
+        raise ValueError("tensorboard = True needs out, the folder to write to")
+    with _threads(training.threads):
+        fabric = _fabric(training)
+        with torch.random.fork_rng():
+            torch.manual_seed(training.seed)
+            units = Units.of(chosen, training.seed)
+            built, encoder_entry = make_encoder(encoder, chosen.shape, chosen.kind)
+            projected, projector_entry = make_projector(
+                PROJECTOR if projector == "auto" else projector, built.n_features
+            )
+            network = Network(units, built, projected)
+            chains, views_entry = views_of(views, chosen, units, n_views, relation is not None or neighbors is not None)
+            card = {
+                "format": "eigenpairs run",
+                "format_version": FORMAT_VERSION,
+                "kind": chosen.kind,
+                "shape": list(chosen.shape),
+                "units": list(units.mean.shape),
+                "encoder": encoder_entry,
+                "projector": projector_entry,
+                "method": named(method),
+                "views": views_entry,
+                "n_views": n_views,
+                "neighbors": neighbors,
+                "relation": None if relation is None else repr(relation),
+                "n_samples": len(chosen),
+                "training": training.model_dump(mode="json"),
+                "evaluation": evaluation.model_dump(mode="json"),
+            }
+            units.to(fabric.device)
+            data_on_device = chosen.to(fabric.device)
+            pairs = _ring(len(chosen)) if neighbors is not None else relation
+            batches = Batches(data_on_device, chains, pairs, training.batch_size, training.seed, fabric.device)
+            loop = Loop(network, method, _width(network, chosen), batches, training, fabric)
+        renew = None
+        if neighbors is not None:
+            renew = lambda: neighbors_of(loop.network, data_on_device, neighbors, training.seed)  # noqa: E731
+            batches.relation = renew()
+        monitor = Monitor(
+            data_on_device, chains, batches.relation, method.objective, rows=evaluation.rows,
+            n_neighbors=evaluation.n_neighbors, test_fraction=evaluation.test_fraction, seed=training.seed,
+        )  # fmt: skip
+        session = Session(loop, monitor, card, folder, save_every, renew)
+        return session.run(resume, overwrite, tensorboard, progress)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads of torch, and afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fabric(training: Any) -> Any:
@@ -170,19 +194,36 @@ def _fabric(training: Any) -> Any:
     kind, _, index = training.device.partition(":")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device = {training.device!r}, but torch sees no CUDA device here; use 'auto' or 'cpu'")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device = 'mps', but torch sees no such device here; use 'auto' or 'cpu'")
     devices: Any = [int(index)] if index else 1
-    return Fabric(
-        accelerator=kind, devices=devices, precision={"32": "32-true", "bf16": "bf16-mixed"}[training.precision]
-    )
+    precision: Any = {"32": "32-true", "bf16": "bf16-mixed"}[training.precision]
+    log = logging.getLogger("lightning_fabric.utilities.rank_zero")  # says on stderr which precision was asked for
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        return Fabric(accelerator=kind, devices=devices, precision=precision)
+    finally:
+        log.setLevel(level)
 
 
 def _width(network: Network, chosen: Samples) -> int:
-    """Columns of the projections, by a look at two samples."""
-    from eigenpairs.deep.frozen import eval_mode
+    """Columns of the projections, by a look at two samples.
 
-    with eval_mode(network):
-        x = chosen.take([0, min(1, len(chosen) - 1)], next(network.parameters()).device)
-        return int(network(x)[1].shape[1])
+    Raises
+    ------
+    ValueError
+        If the network does not take them; what torch says of it is long.
+    """
+    try:
+        with eval_mode(network):
+            Z = network(chosen.take([0, min(1, len(chosen) - 1)], device_of(network)))[1]
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"encoder and projector do not take samples of shape {chosen.shape}: {reason}") from None
+    if Z.ndim != 2:
+        raise ValueError(f"projector gives the shape {tuple(Z.shape)} for 2 samples; it must give (2, K)")
+    return int(Z.shape[1])
 
 
 def _ring(n: int) -> Relation:
@@ -193,15 +234,12 @@ def _ring(n: int) -> Relation:
 def train_config(config: Config, resume: bool = False, overwrite: bool = False, progress: bool = True) -> Run:
     """`train` with the settings of a configuration file (`read_config`)."""
     from eigenpairs.relation.read import read_pairs
-    from eigenpairs.tables import read_columns
 
     given = config.data
+    labels = {name: str(place) for name, place in given.labels.items()}
     data = samples(
-        str(given.path), given.kind, size=given.size, cache=given.cache, split=given.split, layout=given.layout
+        str(given.path), given.kind, labels or None, given.size, given.cache, split=given.split, layout=given.layout
     )
-    labels = {name: read_columns(str(path), f"labels {name}")[0] for name, path in given.labels.items()}
-    if labels:
-        data = samples(data, labels=labels)
     relation = None if given.pairs is None else read_pairs(str(given.pairs), len(data))
     section = config.projector
     projector = {"hidden": list(section.hidden), "n_outputs": section.n_outputs, "norm": section.norm}

@@ -23,7 +23,7 @@ from eigenpairs._arrays import Array, namespace
 from eigenpairs._validate import real_number
 from eigenpairs.objective.base import Objective
 from eigenpairs.objective.cross_correlation import solve_cross_correlation
-from eigenpairs.objective.moments import Moments, column_scale, diagonal, off_diagonal_energy, views_of
+from eigenpairs.objective.moments import Moments, diagonal, off_diagonal_energy, views_of
 from eigenpairs.objective.optimum import Optimum
 
 BATCH_NORM_EPS = 1e-5
@@ -51,21 +51,21 @@ class BarlowTwins(Objective):
     2
     """
 
+    unseen = "column scale"
+
     redundancy: float = 5e-3
 
     def validate(self) -> None:
         real_number(self.redundancy, "redundancy", 0.0)
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
-        moments = moments.normalised
-        scale = column_scale(moments)
-        return self._correlation_terms(moments.cross / (scale[:, None] * scale[None, :]))
+        return self._correlation_terms(*moments.correlation)
 
-    def _correlation_terms(self, correlation: Array) -> dict[str, Array]:
-        shortfall = 1 - diagonal(correlation)
+    def _correlation_terms(self, own: Array, others: Array) -> dict[str, Array]:
+        shortfall = 1 - own
         return {
-            "invariance": namespace(correlation).sum(shortfall * shortfall),
-            "redundancy": self.redundancy * off_diagonal_energy(correlation),
+            "invariance": namespace(own).sum(shortfall * shortfall),
+            "redundancy": self.redundancy * others,
         }
 
     def view_terms(self, Z: Array, G: Any) -> dict[str, Array]:
@@ -76,7 +76,8 @@ class BarlowTwins(Objective):
         variance = xp.mean(centred * centred, axis=1, keepdims=True)
         rows = centred / xp.sqrt(variance + BATCH_NORM_EPS)
         pairs = [(a, b) for a in range(V) for b in range(a + 1, V)]
-        parts = [self._correlation_terms(rows[a, ...].T @ rows[b, ...] / n) for a, b in pairs]
+        matrices = [rows[a, ...].T @ rows[b, ...] / n for a, b in pairs]
+        parts = [self._correlation_terms(diagonal(C), off_diagonal_energy(C)) for C in matrices]
         return {name: sum(part[name] for part in parts) / len(pairs) for name in parts[0]}
 
     def solve(self, rho: np.ndarray, width: int) -> Optimum:

@@ -10,7 +10,7 @@ import numpy as np
 from eigenpairs._arrays import Array
 from eigenpairs._parameters import Parameters
 from eigenpairs._validate import correlations, whole_number
-from eigenpairs.objective.moments import BatchMoments, Moments, PopulationMoments
+from eigenpairs.objective.moments import Moments, PopulationMoments, moments_of
 from eigenpairs.objective.optimum import Optimum
 
 
@@ -20,7 +20,8 @@ class Objective(Parameters, ABC):
     `moment_terms` - the loss, written once, on the moments of an embedding (a loss that is no function of second
     moments, such as InfoNCE, gives `terms` and `population_loss` instead);
     `solve` - gains, value, proof status and map of the optimum on a spectrum;
-    `view_terms` - only where the authors' code takes statistics view by view.
+    `view_terms` - only where the authors' code takes statistics view by view;
+    `unseen` - only where the loss ignores the scale of z or more.
     """
 
     centred: bool = True
@@ -29,8 +30,18 @@ class Objective(Parameters, ABC):
     has_loss: bool = True
     """False for dynamics that follow no scalar, whose `loss` is nan."""
 
-    scale_free: bool = False
-    """Whether the loss is the same for z and 2 z."""
+    @property
+    def unseen(self) -> str:
+        """Changes of z that leave the loss as it is: "nothing", "scale", "column scale" or "any linear map".
+
+        Each takes in those before it; shifts and rotations aside.
+        """
+        return "nothing"
+
+    @property
+    def scale_free(self) -> bool:
+        """Whether the loss is the same for z and 2 z."""
+        return self.unseen != "nothing"
 
     def loss(self, Z: Array, G: Any, per_view: bool = False) -> Array:
         """The loss of rows Z under the relation G, a scalar of Z's kind (differentiable in torch).
@@ -51,7 +62,7 @@ class Objective(Parameters, ABC):
         """The named, weighted parts whose sum is `loss`."""
         if per_view:
             return self.view_terms(Z, G)
-        return self.moment_terms(BatchMoments(Z, G))
+        return self.moment_terms(moments_of(Z, G))
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
         """The named, weighted parts of the loss, from the moments of an embedding."""

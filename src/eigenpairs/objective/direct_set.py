@@ -80,6 +80,10 @@ class DirectSet(Objective):
         one_of(self.norm, "norm", NORMS)
         one_of(self.criterion, "criterion", CRITERIA)
 
+    @property
+    def unseen(self) -> str:
+        return "nothing" if self.norm == "none" else "scale"
+
     def terms(self, Z: Array, G: Any, per_view: bool = False) -> dict[str, Array]:
         rows = BatchMoments(Z, G).Z
         return {"loss": namespace(rows).sum(rows) * float("nan")}

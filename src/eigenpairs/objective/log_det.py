@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from eigenpairs._arrays import Array, like
+from eigenpairs._arrays import Array
 from eigenpairs._validate import real_number
 from eigenpairs.objective.base import Objective
 from eigenpairs.objective.moments import Moments
@@ -47,10 +47,8 @@ class LogDet(Objective):
         real_number(self.eps, "eps", 0.0, above=True)
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
-        covariance = moments.covariance
-        floor = like(self.eps * np.eye(moments.width), covariance, covariance.dtype)
-        volume = moments.namespace.linalg.slogdet(covariance + floor)[1]
-        return {"volume": -volume, "invariance": self.invariance * moments.energy}
+        energy = moments.energy  # first, so that its gradient comes last, when the matrices' memory is free again
+        return {"volume": -moments.log_volume(self.eps), "invariance": self.invariance * energy}
 
     def solve(self, rho: np.ndarray, width: int) -> Optimum:
         rho = rho[:width]

@@ -1,7 +1,8 @@
 """The few statistics of an embedding that objectives are made of, from rows or from the spectrum.
 
 A loss is written once, on these statistics. `BatchMoments` takes them from rows Z and a relation (numpy, or torch
-with gradients); `PopulationMoments` from a linear map of the modes, where expectations are exact.
+with gradients); `PopulationMoments` from a linear map of the modes, where expectations are exact. What losses need of
+the (K, K) matrices is a few numbers, defined here once; `torch_moments` finds the same numbers with less work.
 """
 
 from __future__ import annotations
@@ -10,12 +11,72 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from eigenpairs._arrays import Array, at_least_float32, detached, like, namespace
 from eigenpairs._validate import a_relation, table
 
 
-class BatchMoments:
+class Moments:
+    """What losses are made of, defined by Cov(z) and Cov(z, z+), which subclasses give."""
+
+    namespace: Any
+    width: int
+    mean: Array
+    variance: Array
+    energy: Array
+    covariance: Array
+    cross: Array
+
+    @property
+    def normalised(self) -> Moments:
+        """These statistics in a scale of their own: float64 with unit modes needs no other."""
+        return self
+
+    @property
+    def off_diagonal(self) -> Array:
+        """sum over k != l of Cov(z)_kl^2."""
+        return off_diagonal_energy(self.covariance)
+
+    @property
+    def second_moment_energy(self) -> Array:
+        """|E[z z^T]|_F^2, not centred."""
+        second = self.covariance + self.mean[:, None] * self.mean[None, :]
+        return self.namespace.sum(second * second)
+
+    @property
+    def agreement(self) -> Array:
+        """E[z . z+], not centred."""
+        return self.namespace.sum(diagonal(self.cross)) + self.namespace.sum(self.mean * self.mean)
+
+    @property
+    def correlation(self) -> tuple[Array, Array]:
+        """(K,) diagonal of the cross-correlation of standardised columns, and the sum of its other squares."""
+        moments = self.normalised
+        scale = column_scale(moments)
+        correlation = moments.cross / (scale[:, None] * scale[None, :])
+        return diagonal(correlation), off_diagonal_energy(correlation)
+
+    def log_volume(self, eps: float) -> Array:
+        """log det(Cov(z) + eps I)."""
+        floor = like(eps * np.eye(self.width), self.covariance, self.covariance.dtype)
+        return self.namespace.linalg.slogdet(self.covariance + floor)[1]
+
+    @property
+    def whitened(self) -> tuple[Array, int]:
+        """E[w . w+] of the whitened columns w, and how many directions are missing because z has not rank K."""
+        moments = self.normalised
+        # One scale for all columns changes no span, and makes the rank rule independent of units.
+        scale = column_scale(moments)
+        outer = scale[:, None] * scale[None, :]
+        correlation, xp = moments.covariance / outer, moments.namespace
+        tolerance = rank_tolerance(correlation)
+        inverse = xp.linalg.pinv(correlation, rtol=tolerance)
+        missing = moments.width - int(xp.linalg.matrix_rank(correlation, rtol=tolerance))
+        return xp.sum(inverse * (moments.cross / outer)), missing
+
+
+class BatchMoments(Moments):
     """Moments of rows Z (n, K) pooled over all rows with the relation's marginal pi_i = d_i / sum(d).
 
     float16 and bfloat16 rows are raised to float32 first: sums of thousands of squares do not fit in them.
@@ -62,7 +123,7 @@ class BatchMoments:
         """
         xp, centred = self.namespace, self.centred
         size = xp.max(xp.abs(detached(centred)), axis=0)
-        live = size > 8 * float(xp.finfo(self.Z.dtype).eps) * xp.abs(detached(self.mean))
+        live = is_live(size, detached(self.mean))
         scale = xp.where(live, size, xp.ones_like(size))
         return BatchMoments(xp.where(live, centred / scale, xp.zeros_like(centred)), self.G)
 
@@ -91,7 +152,7 @@ class BatchMoments:
         return self.G.dirichlet(self.Z) / self.G.total
 
 
-class PopulationMoments:
+class PopulationMoments(Moments):
     """Moments of z = A^T phi(x) (+ a constant column), from the map A (n_modes, K) and the pair correlations rho."""
 
     namespace = np
@@ -100,11 +161,6 @@ class PopulationMoments:
         self.A, self.rho, self.width = A, rho, A.shape[1]
         self.mean = np.zeros(self.width)
         self.mean[0] = np.sqrt(constant)
-
-    @property
-    def normalised(self) -> PopulationMoments:
-        """These moments: float64 with unit modes needs no other scale."""
-        return self
 
     @cached_property
     def covariance(self) -> np.ndarray:
@@ -123,7 +179,7 @@ class PopulationMoments:
         return float(2 * np.sum((1 - self.rho)[:, None] * self.A**2))
 
 
-class KnownMoments:
+class KnownMoments(Moments):
     """Moments of a centred embedding given as matrices: Cov(z) and Cov(z, z+), both (K, K)."""
 
     namespace = np
@@ -133,13 +189,14 @@ class KnownMoments:
         self.mean, self.variance = np.zeros(self.width), np.diag(covariance)
         self.energy = float(2 * np.trace(covariance - cross))
 
-    @property
-    def normalised(self) -> KnownMoments:
-        """These moments."""
-        return self
 
+def moments_of(Z: Array, G: Any) -> BatchMoments:
+    """The moments of rows Z under the relation G, by the cheapest way there is for their kind."""
+    if not is_torch_array(Z):
+        return BatchMoments(Z, G)
+    from eigenpairs.objective.torch_moments import TorchMoments
 
-Moments = BatchMoments | PopulationMoments | KnownMoments
+    return TorchMoments(Z, G)
 
 
 def diagonal(matrix: Array) -> Array:
@@ -153,6 +210,17 @@ def off_diagonal_energy(matrix: Array) -> Array:
     xp = namespace(matrix)
     off = xp.where(like(np.eye(matrix.shape[0], dtype=bool), matrix), xp.zeros_like(matrix), matrix)
     return xp.sum(off * off)
+
+
+def is_live(size: Array, mean: Array) -> Array:
+    """(K,) whether a column's largest deviation from its mean is more than rounding noise of the mean."""
+    xp = namespace(size)
+    return size > 8 * float(xp.finfo(size.dtype).eps) * xp.abs(mean)
+
+
+def rank_tolerance(correlation: Array) -> float:
+    """Eigenvalues of a correlation matrix below this share of the largest are rounding noise."""
+    return max(correlation.shape[0], 10) * float(namespace(correlation).finfo(correlation.dtype).eps)
 
 
 def column_scale(moments: Moments) -> Array:

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from eigenpairs._arrays import Array, detached, like, namespace
+from eigenpairs._arrays import Array, like, namespace
 from eigenpairs._validate import one_of, real_number
 from eigenpairs.objective.base import Objective
-from eigenpairs.objective.info_nce import log_sum_exp
+from eigenpairs.objective.info_nce import agreement_of, log_sum_exp, unit_rows
 from eigenpairs.objective.matrix_function import matrix_function
 from eigenpairs.objective.moments import BatchMoments, views_of
 from eigenpairs.objective.optimum import LARGEST_RHO, Optimum, diagonal_map, padded
@@ -71,46 +71,40 @@ class SimCLR(Objective):
         one_of(self.critic, "critic", CRITICS)
 
     @property
-    def scale_free(self) -> bool:  # type: ignore[override]
-        """Cosines do not see the scale."""
-        return self.critic == "cosine"
+    def unseen(self) -> str:
+        return "scale" if self.critic == "cosine" else "nothing"
 
     # ------------------------------------------------------------------ on rows
 
     def terms(self, Z: Array, G: Any, per_view: bool = False) -> dict[str, Array]:
         if per_view:
             views_of(Z, G)  # NT-Xent takes no statistics, so views only have to exist
-        moments = BatchMoments(Z, G)
-        rows, bias = self._scaled(moments)
-        weight, total = _positive_weight(G)
-        dots = namespace(rows).sum(rows * (G @ rows)) - _own_agreement(rows, G)
+        rows, bias = self._scaled(BatchMoments(Z, G))
+        xp, (weight, total) = namespace(rows), _positive_weight(G)
         pulled = like(weight, rows, rows.dtype)
-        agreement = (dots + namespace(rows).sum(pulled * bias)) / total
-        spread = namespace(rows).sum(pulled * self._normaliser(rows, bias, G)) / total
-        return {"positives": -agreement, "candidates": spread}
+        agreement = agreement_of(rows, G) - _own_agreement(rows, G)
+        if bias is not None:
+            agreement = agreement + xp.sum(pulled * bias)
+        spread = xp.sum(pulled * self._normaliser(rows, bias, G))
+        return {"positives": -agreement / total, "candidates": spread / total}
 
-    def _scaled(self, moments: BatchMoments) -> tuple[Array, Array]:
-        """Rows r and bias c such that the critic is r_i . r_j + c_j."""
-        xp, Z = moments.namespace, moments.Z
-        nothing = xp.zeros_like(Z[:, 0])
+    def _scaled(self, moments: BatchMoments) -> tuple[Array, Array | None]:
+        """Rows r and bias c (None: zero) such that the critic is r_i . r_j + c_j."""
         if self.critic == "cosine":
-            # A scale first: squares of tiny or huge entries would leave the range of float32.
-            size = xp.max(xp.abs(detached(Z)), axis=1, keepdims=True)
-            Z = Z / xp.where(size > 0, size, xp.ones_like(size))
-            square = xp.sum(Z * Z, axis=1, keepdims=True)
-            return Z / xp.sqrt(self.temperature * xp.where(square > 0, square, xp.ones_like(square))), nothing
+            return unit_rows(moments.Z, self.temperature**-0.5), None
         if self.critic == "dot":
-            return Z / self.temperature**0.5, nothing
+            return moments.Z / self.temperature**0.5, None
         return moments.centred / self.temperature**0.5, self.bias(moments.centred, moments.covariance)
 
-    def _normaliser(self, rows: Array, bias: Array, G: Any) -> Array:
+    def _normaliser(self, rows: Array, bias: Array | None, G: Any) -> Array:
         """(n,) log sum exp over each row's candidates."""
         if G.tower is None:
             return log_sum_exp(rows, rows, bias, own=True)
         _only_across(G)
         xp = namespace(rows)
         sides = [like(np.flatnonzero(G.tower == side), rows) for side in (0, 1)]
-        (rows_a, rows_b), (bias_a, bias_b) = ([xp.take(x, side, axis=0) for side in sides] for x in (rows, bias))
+        rows_a, rows_b = (xp.take(rows, side, axis=0) for side in sides)
+        bias_a, bias_b = (None if bias is None else xp.take(bias, side, axis=0) for side in sides)
         found = [log_sum_exp(rows_a, rows_b, bias_b, own=False), log_sum_exp(rows_b, rows_a, bias_a, own=False)]
         order = like(np.argsort(np.concatenate([np.flatnonzero(G.tower == side) for side in (0, 1)])), rows)
         return xp.take(xp.concat(found), order, axis=0)
@@ -185,11 +179,11 @@ def _positive_weight(G: Any) -> tuple[np.ndarray, float]:
     return weight, total
 
 
-def _own_agreement(rows: Array, G: Any) -> Array:
-    """sum_i G_ii r_i . r_i, which `rows * (G @ rows)` contains."""
+def _own_agreement(rows: Array, G: Any) -> Array | float:
+    """sum_i G_ii r_i . r_i, which `agreement_of` contains."""
     xp = namespace(rows)
     if not G.diagonal.any():
-        return xp.sum(rows[:0, :])
+        return 0.0
     return xp.sum(like(G.diagonal, rows, rows.dtype)[:, None] * rows * rows)
 
 

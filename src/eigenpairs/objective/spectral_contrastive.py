@@ -15,7 +15,7 @@ import numpy as np
 
 from eigenpairs._arrays import Array, namespace
 from eigenpairs.objective.base import Objective
-from eigenpairs.objective.moments import Moments, diagonal, views_of
+from eigenpairs.objective.moments import Moments, views_of
 from eigenpairs.objective.optimum import Optimum, padded
 
 
@@ -37,10 +37,7 @@ class SpectralContrastive(Objective):
     centred = False
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
-        xp, mean = moments.namespace, moments.mean
-        agreement = xp.sum(diagonal(moments.cross)) + xp.sum(mean * mean)
-        second = moments.covariance + mean[:, None] * mean[None, :]
-        return {"positives": -2 * agreement, "negatives": xp.sum(second * second)}
+        return {"positives": -2 * moments.agreement, "negatives": moments.second_moment_energy}
 
     def view_terms(self, Z: Array, G: Any) -> dict[str, Array]:
         """The authors' code: negatives are the other view's other rows; averaged over pairs of views."""

@@ -77,14 +77,14 @@ class VICReg(Objective):
         return 1.0 if self.form == "practice" else self.variance
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
+        energy = moments.energy  # first, so that its gradient comes last, when the matrices' memory is free again
         if self.form == "practice":
-            hinge = std_hinge(moments.variance)
-            return self._practice(moments.energy, hinge, off_diagonal_energy(moments.covariance), moments.width)
-        excess = 1 - diagonal(moments.covariance)
+            return self._practice(energy, std_hinge(moments.variance), moments.off_diagonal, moments.width)
+        excess = 1 - moments.variance
         return {
-            "invariance": self.invariance * moments.energy,
+            "invariance": self.invariance * energy,
             "variance": self.variance * moments.namespace.sum(excess * excess),
-            "covariance": self.covariance_weight * off_diagonal_energy(moments.covariance),
+            "covariance": self.covariance_weight * moments.off_diagonal,
         }
 
     def _practice(self, energy: Array, hinge: Array, off_diagonal: Array, width: int) -> dict[str, Array]:

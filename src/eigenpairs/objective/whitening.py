@@ -13,7 +13,7 @@ import numpy as np
 
 from eigenpairs._arrays import Array
 from eigenpairs.objective.base import Objective
-from eigenpairs.objective.moments import Moments, column_scale
+from eigenpairs.objective.moments import Moments
 from eigenpairs.objective.optimum import Optimum, padded
 
 
@@ -32,20 +32,13 @@ class Whitening(Objective):
     (array([1., 1.]), 1.2)
     """
 
+    unseen = "any linear map"
+
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
-        moments = moments.normalised
-        xp, covariance = moments.namespace, moments.covariance
-        # One scale for all columns changes no span, and makes the rank rule independent of units.
-        scale = column_scale(moments)
-        outer = scale[:, None] * scale[None, :]
-        correlation = covariance / outer
-        tolerance = max(moments.width, 10) * float(xp.finfo(covariance.dtype).eps)
-        inverse = xp.linalg.pinv(correlation, rtol=tolerance)
-        missing = moments.width - int(xp.linalg.matrix_rank(correlation, rtol=tolerance))
-        whitened_cross = xp.sum(inverse * (moments.cross / outer))
+        agreement, missing = moments.whitened
         return {
-            "invariance": 2 * (moments.width - missing) - 2 * whitened_cross,
-            "missing": 4.0 * missing + 0 * whitened_cross,
+            "invariance": 2 * (moments.width - missing) - 2 * agreement,
+            "missing": 4.0 * missing + 0 * agreement,
         }
 
     def solve(self, rho: np.ndarray, width: int) -> Optimum:

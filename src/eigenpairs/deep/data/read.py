@@ -123,6 +123,8 @@ def _from_table(source: Any, labels: Any) -> tuple[Any, Column]:
         kept = source.drop(columns=own) if hasattr(source, "iloc") else source.drop(own)
         columns = {name: np.asarray(source[name]) for name in own}
         return from_frame(kept, "data"), columns.get
+    if hasattr(source, "toarray"):
+        raise TypeError("data is a sparse matrix; give data.toarray()")
     if not hasattr(source, "shape") or not hasattr(source, "dtype"):
         source = np.asarray(source)
         if source.ndim == 0:
