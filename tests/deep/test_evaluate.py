@@ -163,6 +163,8 @@ def test_what_cannot_be_evaluated_is_said_in_a_sentence():
         evaluate(nn.Identity(), data, labels=["digits"])
     with pytest.raises(ValueError, match="no set of labels of test; it has none"):
         evaluate(nn.Identity(), data, Samples(data.inputs, "rows"))
+    with pytest.raises(TypeError, match=r"give the classes with the data: ep\.deep\.samples"):
+        evaluate(nn.Identity(), data, labels=data.labels["digit"])
     with pytest.raises(ValueError, match="no set of labels to evaluate with"):
         evaluate(nn.Identity(), Samples(data.inputs, "rows"))
     few = Samples(data.inputs, "rows", {"few": np.where(np.arange(100) < 4, 0, -1)})
@@ -174,3 +176,18 @@ def test_what_cannot_be_evaluated_is_said_in_a_sentence():
     broken = Samples(np.full((100, 3), np.nan, np.float32), "rows", data.labels)
     with pytest.raises(ValueError, match="100 of 100 rows hold NaN"):
         evaluate(nn.Identity(), broken)
+
+
+@pytest.mark.parametrize("names", [np.array(["ant", "bee", "cat"]), np.array([3, 5, 8])])
+def test_classes_are_matched_by_name_where_the_test_set_lacks_one(names):
+    from eigenpairs.deep.data import samples
+
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    X = 5 * np.eye(3)[y] + 0.3 * rng.standard_normal((300, 3))
+    train = samples(X[:200], labels=names[y[:200]])
+    later = 200 + np.flatnonzero(y[200:] > 0)
+    found = evaluate(nn.Identity(), train, samples(X[later], labels=names[y[later]]))["label"]
+    assert found["knn"] == found["ridge"] == found["logistic"] == 1, "codes of two sets were taken for the same"
+    unseen = evaluate(nn.Identity(), samples(X[later], labels=names[y[later]]), train)["label"]
+    assert 0.6 < unseen["knn"] < 0.7, "rows of a class that the bank lacks can only be wrong"

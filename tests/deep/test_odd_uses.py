@@ -122,6 +122,10 @@ def test_a_best_epoch_that_was_never_measured_is_said_to_be_missing(tmp_path):
         ep.deep.load_run(tmp_path / "run", "best")
 
 
+def test_a_collapsed_run_shows_it():
+    assert repr(train(np.ones((60, 6)))).endswith("collapsed)") and "collapsed" not in repr(train(epochs=2))
+
+
 # ------------------------------------------------------------------- the data
 
 

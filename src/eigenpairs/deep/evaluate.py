@@ -54,8 +54,8 @@ def evaluate(
     train : Samples
         Rows labelled -1 are left out.
     test : Samples, optional
-        Without it a fifth of the labelled rows, at most 10,000, is held out, no source on both sides where that is
-        possible.
+        Classes are matched by name. Without it a fifth of the labelled rows, at most 10,000, is held out, no source
+        on both sides where that is possible.
     labels : sequence of names, optional
         Which sets of labels; all of `train` by default.
     k : int, default 20
@@ -101,7 +101,7 @@ def evaluate(
             bank, held, rule = split_of(rows, y, source, name, share=0.2, at_most=10_000, seed=seed)
             sides = H[at[bank]], y[bank], H[at[held]], y[held]
         else:
-            y_test, rule = np.asarray(test.labels[name]), "test set"
+            y_test, rule = _in_codes_of(train, test, name), "test set"
             held = np.flatnonzero(y_test >= 0)
             sides = H[at[rows]], y[rows], H_test[at_test[held]], y_test[held]
         found[name] = probes(*sides, k, name) | {"rule": _rule(rule, k)}
@@ -136,14 +136,32 @@ def split_of(
 
 def _known(labels: Sequence[str] | None, train: Any, test: Any) -> list[str]:
     names = list(train.labels) if labels is None else [labels] if isinstance(labels, str) else list(labels)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("labels are names of label sets; give the classes with the data: ep.deep.samples(X, labels=y)")
     if not names:
-        raise ValueError("there is no set of labels to evaluate with; give the data labels={'name': y}")
+        raise ValueError(
+            "there is no set of labels to evaluate with; give one with the data: ep.deep.samples(X, labels=y)"
+        )
     for side, data in (("train", train), ("test", test)):
         for name in names if data is not None else ():
             if name not in data.labels:
                 held = ", ".join(map(repr, data.labels)) or "none"
                 raise ValueError(f"labels = {name!r} is no set of labels of {side}; it has {held}")
     return names
+
+
+def _in_codes_of(train: Any, test: Any, name: str) -> np.ndarray:
+    """Labels of `test` in the codes of `train`: each set was coded by its own sorted values, which may not be the same.
+
+    A class that `train` lacks has a code that none of its rows has.
+    """
+    y = np.asarray(test.labels[name])
+    names, own = train.label_names.get(name), test.label_names.get(name)
+    if not names or not own:  # codes of the user's
+        return y
+    code = {value: at for at, value in enumerate(names)}
+    table = np.array([code.get(value, len(names) + at) for at, value in enumerate(own)])
+    return np.where(y >= 0, table[y], -1)
 
 
 def _labelled_features(

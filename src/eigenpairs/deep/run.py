@@ -89,6 +89,7 @@ class Run:
         last = self.history[-1] if self.history else {}
         words = [f"{name} {last[key]:.4g}" for name, key in _SHOWN if last.get(key) is not None]
         words += [f"kNN {name} {value:.3f}" for name, value in (last.get("knn") or {}).items()]
+        words += [verdict] if (verdict := last.get("verdict")) not in (None, "healthy") else []
         where = f" in {self.folder}" if self.folder else ""
         return (
             f"Run({self.card['method']['name']}, {len(self.history)} epochs: {', '.join(words) or 'untrained'}{where})"
