@@ -5,7 +5,7 @@ of a ridge probe, on 4,000 images of the test set that training never sees, froz
 has the same settings; nothing was tuned for one of them. The last rows take away what keeps a method from collapsing:
 there the alarm has to fire. With `--seeds` DirectCopy, DirectPred and the trained linear predictor can be compared.
 
-    EIGENPAIRS_DATA=... python benchmarks/every_method_beats_the_untrained_encoder.py [--methods vicreg byol] [--epochs 20]
+    EIGENPAIRS_DATA=... python benchmarks/every_method_beats_the_untrained_encoder.py [--methods byol] [--epochs 20]
     python benchmarks/every_method_beats_the_untrained_encoder.py --data cifar-10-batches-bin
 """
 
@@ -64,7 +64,8 @@ def row(name: str, method: object, train: object, test: object, epochs: int, see
     speed = np.median([record["images_per_second"] for record in run.history])
     print(
         f"{name:28s} seed {seed}  kNN {found['knn']:.3f}  ridge {found['ridge']:.3f}  RankMe {last['rankme']:.0f} / "
-        f"{last['rankme_projection']:.0f}  alarm {'yes' if last['alarm'] else 'no'}  {speed:,.0f} views/s  {seconds:.0f} s{gap}",
+        f"{last['rankme_projection']:.0f}  alarm {'yes' if last['alarm'] else 'no'}  {speed:,.0f} views/s  "
+        f"{seconds:.0f} s{gap}",
         flush=True,
     )
 

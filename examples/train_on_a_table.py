@@ -41,4 +41,6 @@ linear = ep.deep.train(
 for name in data.labels:
     for called, own in (("random linear map", linear), (f"trained with {args.objective}", run)):
         found = own.evaluate(train, test)[name]
-        print(f"{called:24s} kNN {found['knn']:.3f}  ridge probe {found['ridge']:.3f}  (majority {found['baseline']:.3f})")
+        print(
+            f"{called:24s} kNN {found['knn']:.3f}  ridge probe {found['ridge']:.3f}  (majority {found['baseline']:.3f})"
+        )

@@ -341,6 +341,24 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path)
     assert [r["event"] for r in read_log(tmp_path / "run")][-1] == "diverged"
 
 
+def test_other_data_of_the_same_shape_are_noticed(tmp_path):
+    X, G = two_views(60)
+    given = {"relation": G, "epochs": 1, "batch_size": 30, "out": tmp_path / "run"} | SMALL
+    ep.deep.train(X, "vicreg", **given)
+    with pytest.raises(ValueError, match="fingerprint"):
+        ep.deep.train(X + 1, "vicreg", resume=True, **given)
+
+
+def test_a_run_begins_from_the_weights_of_another(tmp_path):
+    X, G = two_views(60)
+    given = {"relation": G, "batch_size": 30} | SMALL
+    first = ep.deep.train(X, "vicreg", epochs=2, out=tmp_path / "first", **given)
+    second = ep.deep.train(X, "simclr", epochs=1, lr=1e-12, weights=tmp_path / "first", **given)
+    np.testing.assert_allclose(second.project(X), first.project(X), atol=0.2, err_msg="the weights are not those given")
+    with pytest.raises(ValueError, match="of another network"):
+        ep.deep.train(X, "vicreg", encoder="linear", weights=tmp_path / "first", epochs=1, **given)
+
+
 def test_neighbours_are_positives(tmp_path):
     rng = np.random.default_rng(0)
     centre = np.repeat(rng.standard_normal((8, 10)) * 3, 30, axis=0)

@@ -13,18 +13,18 @@ from eigenpairs.cli.output import number, print_json
 
 EXAMPLE = """\
 [data]
-path = "images.npy"          # .npy .npz .csv .parquet, a folder of images, CIFAR or STL-10 in binary format
-# labels = {class = "y.npy"} # only watched; a file, or a column of the table, which is then no input
-# pairs = "pairs.csv"        # as for `eigenpairs fit`; or neighbors = 5
+path = "images.npy"            # .npy .npz .csv .parquet, a folder of images, CIFAR or STL-10 in binary format
+# labels = { class = "y.npy" } # only watched; a file, or the name of a column of the table
+# pairs = "pairs.csv"          # who belongs together, as for `eigenpairs fit`; or neighbors = 5
 
 [views]
-preset = "simclr-cifar"
+# preset = "simclr-cifar"      # by the kind of data if left out: simclr-cifar or simclr-imagenet, rows, series
 
 [encoder]
-name = "conv-net"            # mlp, linear, conv-net, series-net, resnet18, resnet50, timm:NAME
+# name = "conv-net"            # by the kind of data if left out: mlp, linear, conv-net, series-net, resnet18, resnet50
 
 [method]
-name = "vicreg"              # any objective, direct-copy, direct-pred, byol, simsiam
+name = "vicreg"                # any objective, direct-copy, direct-pred, byol, simsiam; parameters below
 
 [training]
 epochs = 100

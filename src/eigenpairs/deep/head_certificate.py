@@ -13,6 +13,9 @@ from eigenpairs.relation import Relation
 KEPT = 64
 """Numbers of a curve that a record keeps."""
 
+FEW = 4
+"""Sources per feature below which a certificate warns of overfit."""
+
 
 def head_certificate(H: np.ndarray, Z: np.ndarray, objective: Objective, relation: Relation) -> dict[str, Any]:
     """The gap between projections and the exact optimum over linear heads of the features, as a record.
@@ -42,10 +45,21 @@ def head_certificate(H: np.ndarray, Z: np.ndarray, objective: Objective, relatio
     record = {
         "gap": number(found.gap),
         "optimum_loss": number(found.optimum),
-        "certificate": found.sentence.replace(found.class_name, f"linear heads of the {H.shape[1]} features"),
+        "certificate": found.sentence.replace(found.class_name, f"linear heads of the {H.shape[1]} features")
+        + _overfit(H, relation),
         "certificate_exact": bool(found.exact),
     }
     return record | ({"predictor": fixed_point(Z, objective, relation)} if isinstance(objective, DirectSet) else {})
+
+
+def _overfit(H: np.ndarray, relation: Relation) -> str:
+    """Says so where sources are too few for the features, so that the optimum adapts to them."""
+    n_sources = int(np.count_nonzero(relation.degrees)) // (relation.n_views or 2)
+    if n_sources >= FEW * H.shape[1]:
+        return ""
+    return (
+        f" With {n_sources} sources for {H.shape[1]} features much of that is overfit of the optimum; watch more rows."
+    )
 
 
 def fixed_point(Z: np.ndarray, objective: DirectSet, relation: Relation) -> dict[str, Any]:

@@ -132,7 +132,8 @@ class Monitor:
             "knn": self._knn(network, device),
             "rankme": _metric(found, "rankme"),
             "rankme_projection": _metric(projected, "rankme"),
-            "sum_rho": _metric(found, "sum_rho"),
+            # With fewer sources than features some direction has any rho.
+            "sum_rho": _metric(found, "sum_rho") if len(H) > 2 * H.shape[1] else None,
             "verdict": found.verdict,
             "verdict_projection": projected.verdict,
             "alarm": bool(alarm),

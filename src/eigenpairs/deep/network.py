@@ -35,7 +35,7 @@ class Units(nn.Module):
         x = as_floats(samples.take(rows, "cpu")).double()
         axes = (0, *range(2, x.ndim))
         mean, spread = x.mean(dim=axes), x.var(dim=axes, correction=0).sqrt()
-        constant = spread <= 1e-6 * mean.abs().clamp_min(1e-30)
+        constant = spread <= 2 * torch.finfo(torch.float32).eps * mean.abs().clamp_min(1e-30)
         shape = (-1, *[1] * (x.ndim - 2))
         return cls(mean.reshape(shape), torch.where(constant, torch.ones_like(spread), spread).reshape(shape))
 

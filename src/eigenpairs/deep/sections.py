@@ -101,9 +101,10 @@ class Views(Section):
 
 
 class Encoder(FreeSection):
-    """The network whose features are wanted."""
+    """The network whose features are wanted; `weights` is the folder of a run to begin from."""
 
     name: str = "auto"
+    weights: AnyPath | None = None
 
     @model_validator(mode="after")
     def _known(self) -> Encoder:

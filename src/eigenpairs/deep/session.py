@@ -163,10 +163,12 @@ class Session:
 
 
 def _quality(record: dict[str, Any]) -> float | None:
-    """What the best epoch is chosen by: kNN accuracy of the first label set, without labels the sum of rho."""
+    """What the best epoch is chosen by: kNN accuracy of the first label set, else the sum of rho, else the loss."""
     for value in (record.get("knn") or {}).values():
         return value
-    return record.get("sum_rho")
+    if "sum_rho" not in record:
+        return None
+    return -record["loss"] if record["sum_rho"] is None else record["sum_rho"]
 
 
 def _difference(before: Any, now: Any) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from eigenpairs._validate import whole_number
 from eigenpairs.deep.batches import Batches
 from eigenpairs.deep.card import FORMAT_VERSION, make_encoder, make_projector, named
+from eigenpairs.deep.checkpoint import load_weights
 from eigenpairs.deep.config import Config, settings_of
 from eigenpairs.deep.data import Samples, samples
 from eigenpairs.deep.frozen import device_of, eval_mode
@@ -22,7 +26,7 @@ from eigenpairs.deep.methods import as_method
 from eigenpairs.deep.monitor import Monitor
 from eigenpairs.deep.network import Network, Units
 from eigenpairs.deep.positives import neighbors_of, views_of
-from eigenpairs.deep.run import Run
+from eigenpairs.deep.run import LAST, Run
 from eigenpairs.deep.session import Session
 from eigenpairs.relation import Relation
 
@@ -40,6 +44,7 @@ def train(
     relation: Relation | None = None,
     neighbors: int | None = None,
     labels: Any = None,
+    weights: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -72,6 +77,8 @@ def train(
     labels : as for `samples`
         Only watched, never used in training; rows without are -1. Sets that label fewer than ten rows are left out,
         with a warning.
+    weights : path, optional
+        Folder of another run of the same network, whose last weights are the first ones here.
     out : path, optional
         Folder of the run: `run.json`, `log.jsonl`, the checkpoints `last` and `best`. Without it nothing is written.
     resume : bool, default False
@@ -132,45 +139,57 @@ def train(
         fabric = _fabric(training)
         with torch.random.fork_rng():
             torch.manual_seed(training.seed)
-            units = Units.of(chosen, training.seed)
-            built, encoder_entry = make_encoder(encoder, chosen.shape, chosen.kind)
-            projected, projector_entry = make_projector(
-                PROJECTOR if projector == "auto" else projector, built.n_features
-            )
-            network = Network(units, built, projected)
-            chains, views_entry = views_of(views, chosen, units, n_views, relation is not None or neighbors is not None)
-            card = {
-                "format": "eigenpairs run",
-                "format_version": FORMAT_VERSION,
-                "kind": chosen.kind,
-                "shape": list(chosen.shape),
-                "units": list(units.mean.shape),
-                "encoder": encoder_entry,
-                "projector": projector_entry,
-                "method": named(method),
-                "views": views_entry,
-                "n_views": n_views,
-                "neighbors": neighbors,
-                "relation": None if relation is None else repr(relation),
-                "n_samples": len(chosen),
-                "training": training.model_dump(mode="json"),
-                "evaluation": evaluation.model_dump(mode="json"),
-            }
-            units.to(fabric.device)
-            data_on_device = chosen.to(fabric.device)
+            network, parts = _network(chosen, encoder, projector, training.seed)
+            has_relation = relation is not None or neighbors is not None
+            chains, views_entry = views_of(views, chosen, network.units, n_views, has_relation)
+            if weights is not None:
+                load_weights(Path(weights).expanduser() / LAST, {"network": network})
+            network.units.to(fabric.device)
+            on_device = chosen.to(fabric.device)
             pairs = _ring(len(chosen)) if neighbors is not None else relation
-            batches = Batches(data_on_device, chains, pairs, training.batch_size, training.seed, fabric.device)
+            batches = Batches(on_device, chains, pairs, training.batch_size, training.seed, fabric.device)
             loop = Loop(network, method, _width(network, chosen), batches, training, fabric)
         renew = None
         if neighbors is not None:
-            renew = lambda: neighbors_of(loop.network, data_on_device, neighbors, training.seed)  # noqa: E731
+            renew = partial(neighbors_of, loop.network, on_device, neighbors, training.seed)
             batches.relation = renew()
+        card = {
+            "format": "eigenpairs run",
+            "format_version": FORMAT_VERSION,
+            "kind": chosen.kind,
+            "shape": list(chosen.shape),
+            **parts,
+            "method": named(method),
+            "views": views_entry,
+            "n_views": n_views,
+            "neighbors": neighbors,
+            "relation": None if relation is None else repr(relation),
+            "n_samples": len(chosen),
+            "fingerprint": _fingerprint(chosen),
+            "training": training.model_dump(mode="json"),
+            "evaluation": evaluation.model_dump(mode="json"),
+        }
         monitor = Monitor(
-            data_on_device, chains, batches.relation, method.objective, rows=evaluation.rows,
+            on_device, chains, batches.relation, method.objective, rows=evaluation.rows,
             n_neighbors=evaluation.n_neighbors, test_fraction=evaluation.test_fraction, seed=training.seed,
         )  # fmt: skip
         session = Session(loop, monitor, card, folder, save_every, renew)
         return session.run(resume, overwrite, tensorboard, progress)
+
+
+def _network(chosen: Samples, encoder: Any, projector: Any, seed: int) -> tuple[Network, dict[str, Any]]:
+    """A fresh network for these samples, and what the card says of its parts."""
+    units = Units.of(chosen, seed)
+    built, encoder_entry = make_encoder(encoder, chosen.shape, chosen.kind)
+    projected, projector_entry = make_projector(PROJECTOR if projector == "auto" else projector, built.n_features)
+    entries = {"units": list(units.mean.shape), "encoder": encoder_entry, "projector": projector_entry}
+    return Network(units, built, projected), entries
+
+
+def _fingerprint(chosen: Samples) -> str:
+    """What tells data of the same shape apart when a run goes on: a checksum of 64 samples."""
+    rows = np.unique(np.linspace(0, len(chosen) - 1, 64).astype(np.int64))
+    return hashlib.sha256(chosen.take(rows, "cpu").contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
 @contextmanager
@@ -247,6 +266,7 @@ def train_config(config: Config, resume: bool = False, overwrite: bool = False, 
         data,
         config.method.build(),
         encoder={"name": config.encoder.name} | config.encoder.settings,
+        weights=config.encoder.weights,
         projector=None if not section.hidden and not section.n_outputs else projector,
         views="auto" if config.views.preset is None else config.views.preset,
         n_views=config.views.n_views,

@@ -15,7 +15,13 @@ from eigenpairs.relation import Relation
 
 
 def lowest(
-    objective: Objective, columns: np.ndarray, relation: Relation, width: int, starts: int = 2, seed: int = 0
+    objective: Objective,
+    columns: np.ndarray,
+    relation: Relation,
+    width: int,
+    starts: int = 2,
+    seed: int = 0,
+    steps: int = 3000,
 ) -> Trained:
     """The smallest loss of columns @ W over W (D, K) that descent finds, and its rows.
 
@@ -23,9 +29,11 @@ def lowest(
     descents that stay on the kink are run beside those that do not: what they find is a value of the loss all the same.
     """
     if not (isinstance(objective, VICReg) and objective.form == "practice"):
-        return train(objective, columns, relation, width, starts, seed)
-    free = train(objective, columns, relation, width, starts, seed, max_iter=300)
-    held = train(objective, columns, relation, width, starts, seed, of_rows=partial(_on_the_kink, relation))
+        return train(objective, columns, relation, width, starts, seed, max_iter=steps)
+    free = train(objective, columns, relation, width, starts, seed, max_iter=min(steps, 150))
+    held = train(
+        objective, columns, relation, width, starts, seed, of_rows=partial(_on_the_kink, relation), max_iter=steps
+    )
     return min(free, held, key=lambda trained: trained.loss)
 
 

@@ -1,4 +1,4 @@
-"""Rows in pairs whose pair correlations are exactly what was asked for, so that no sampling error blurs a comparison."""
+"""Rows in pairs whose correlations are exactly what was asked for: no sampling error blurs a comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positive pairs of Gaussian modes, and Adam on whatever loss they are given to: the opponent of InfoNCE's closed forms."""
+"""Positive pairs of Gaussian modes, and Adam on a loss of theirs: the opponent of InfoNCE's closed forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def gaussian_pairs(rho: np.ndarray, n: int, seed: Any) -> tuple[np.ndarray, np.n
 
 
 def info_nce(scores: Any) -> Any:
-    """InfoNCE of a square tensor of scores, positives on the diagonal, both directions averaged where both are given."""
+    """InfoNCE of a square tensor of scores: anchors are rows, candidates columns, positives on the diagonal."""
     import torch
 
     return torch.nn.functional.cross_entropy(scores, torch.arange(len(scores), device=scores.device))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq, minimize_scalar
 
 
 def end_of(rate: Callable[[np.ndarray], np.ndarray], start: Any, time: float, uncoupled: bool = False) -> np.ndarray:
@@ -103,6 +104,23 @@ class LinearNetwork:
             if 2 * step >= steps:
                 total += W.T @ W
         return total / (steps - (steps + 1) // 2)
+
+
+def deep_limit(rho: float, alpha: float, eps: float, weight_decay: float, layers: int) -> float:
+    """Where F ends in a direction: the largest root p of (p - eps)^k p (rho - p) = eta, k = (L-1)/(L alpha), or zero.
+
+    With balanced layers u, F = u^(2L) and u' = u^(2L-1) p (rho - p) - eta u. The left side has one maximum, its
+    logarithm being concave; the root beyond it is stable. One layer has k = 0, the law of `DirectSet`.
+    """
+    power = (layers - 1) / (layers * alpha)
+    if rho <= eps:
+        return 0.0
+
+    def excess(p: float) -> float:
+        return float((p - eps) ** power * p * (rho - p) - weight_decay)
+
+    top = minimize_scalar(lambda p: -excess(p), bounds=(eps, rho), method="bounded", options={"xatol": 1e-12}).x
+    return float((brentq(excess, top, rho, xtol=1e-15) - eps) ** (1 / alpha)) if excess(top) > 0 else 0.0
 
 
 def product(layers: np.ndarray) -> np.ndarray:
