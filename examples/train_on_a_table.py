@@ -3,8 +3,8 @@
     python examples/train_on_a_table.py --data rows.csv --label-column class
     python examples/train_on_a_table.py
 
-A view of a row has some of its cells replaced by those of other rows (SCARF). Without a table: scikit-learn's tumours (569
-rows of 30 measurements). Needs the extra `deep`.
+A view of a row has some of its cells replaced by those of other rows (SCARF). Without a table: scikit-learn's tumours
+(569 rows of 30 measurements). Needs the extra `deep`.
 """
 
 import argparse

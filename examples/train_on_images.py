@@ -4,8 +4,8 @@
     python examples/train_on_images.py
 
 Images are an .npy file (n, H, W[, C]), a folder, or CIFAR or STL-10 in their binary formats. Without them:
-scikit-learn's digits, whose two views are crops and shifts but no flips, because a mirrored digit is another sign. Needs
-the extra `deep`.
+scikit-learn's digits, whose views are crops but no flips, because a mirrored digit is another sign. Needs the extra
+`deep`.
 """
 
 import argparse

@@ -3,9 +3,9 @@
     python examples/train_on_pairs_of_vectors.py --first de.npy --second en.npy
     python examples/train_on_pairs_of_vectors.py
 
-Row i of the first file belongs to row i of the second; both have the same columns. Without files: vectors of German and
-English captions from multi30k_minilm.npz in the folder EIGENPAIRS_DATA. One encoder serves both languages; the last fifth
-of the pairs is held out, and each of its first halves looks for its second half. Needs the extra `deep`.
+Row i of the first file belongs to row i of the second; both have the same columns. Without files: vectors of German
+and English captions from multi30k_minilm.npz in the folder EIGENPAIRS_DATA. One encoder serves both languages; the
+last fifth of the pairs is held out, and each of its first halves looks for its second half. Needs the extra `deep`.
 """
 
 import argparse

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import data_folder
+from support import data_folder, require
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -61,3 +61,27 @@ def test_the_audit_catches_hue_on_a_task_of_colours():
     done = run("audit_of_augmentations.py")
     assert done.returncode == 0, done.stderr
     assert "hue" in done.stdout
+
+
+def test_an_encoder_is_trained_on_images(tmp_path):
+    require("lightning_fabric", "deep")
+    done = run("train_on_images.py", "--epochs", "1", "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert first_number(done.stdout, "  trained encoder") > 0.5, "a trained encoder is no better than guessing"
+    assert (tmp_path / "run" / "last").is_dir()
+
+
+def test_an_encoder_is_trained_on_a_table():
+    require("lightning_fabric", "deep")
+    done = run("train_on_a_table.py", "--epochs", "5")
+    assert done.returncode == 0, done.stderr
+    assert first_number(done.stdout, "trained with simclr") > 0.8, "a trained encoder is hardly better than guessing"
+
+
+def test_a_deep_encoder_and_the_exact_optimum_of_vectors_in_pairs():
+    data_folder()
+    require("lightning_fabric", "deep")
+    done = run("train_on_pairs_of_vectors.py", "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    raw, exact = (first_number(done.stdout, row) for row in ("vectors as they are", "exact linear optimum"))
+    assert exact > raw + 0.5, f"the exact optimum finds {exact}, raw vectors {raw}"

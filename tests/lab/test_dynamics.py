@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from eigenpairs import lab
-from eigenpairs.lab.experiments import directset_limits, weight_decay_is_a_threshold
+from eigenpairs.lab.experiments import directcopy_against_directpred, directset_limits, weight_decay_is_a_threshold
+from eigenpairs.lab.experiments.directcopy_against_directpred import DirectcopyAgainstDirectpred
 from eigenpairs.lab.experiments.directset_limits import DirectsetLimits
 from eigenpairs.lab.experiments.weight_decay_is_a_threshold import WeightDecayIsAThreshold
 from eigenpairs.lab.non_contrastive import LinearNetwork, end_of, predictor, product
@@ -177,23 +178,29 @@ def test_broken_methods_fail(deep, monkeypatch):
     import torch
 
     from eigenpairs.deep.methods import direct
-    from eigenpairs.lab.experiments.directcopy_against_directpred import DirectcopyAgainstDirectpred
 
     whole, copied = DirectcopyAgainstDirectpred.methods, direct._SetPredictor.set_predictor
 
     def intact(self):
         found = whole(self)
-        return found | {"DirectCopy, no stop-gradient": found["DirectCopy, no EMA"]}
+        return {
+            "DirectCopy": found["DirectCopy"],
+            "DirectPred": found["DirectPred"],
+            "DirectCopy, no stop-gradient": found["DirectCopy, no EMA"],
+        }
 
     def decomposed(self):
         copied(self)
         torch.linalg.eigh(self.moment.value)
 
+    monkeypatch.setattr(directcopy_against_directpred, "LIVING", ("DirectCopy", "DirectPred"))
+    monkeypatch.setattr(directcopy_against_directpred, "DYING", ("DirectCopy, no stop-gradient",))
     monkeypatch.setattr(DirectcopyAgainstDirectpred, "methods", intact)
     monkeypatch.setattr(direct._SetPredictor, "set_predictor", decomposed)
-    failed = failing("directcopy-against-directpred", **(PREDICTORS | {"rows": 200, "epochs": 2, "dimension": 256}))
+    failed = failing("directcopy-against-directpred", **(PREDICTORS | {"dimension": 256}))
     for seen in ("update of the predictor", "collapse alarm, DirectCopy, no stop-gradient"):
         assert any(sentence.startswith(seen) for sentence in failed), f"unnoticed: {seen}"
+    assert len(failed) == 2, f"what was not broken fails: {failed}"
 
 
 def test_images_that_are_not_there_are_no_failure(deep):

@@ -17,10 +17,10 @@ from eigenpairs.lab.experiments.rank_staircase import RankStaircase
 from eigenpairs.lab.experiments.simclr_is_mds import SimclrIsMds, classical_scaling, squared_distances
 
 SMALL = {
-    "simclr-is-mds": {"pairs_of_points": 5, "sources": 4, "classes": 3, "members": 3, "ratios": "0.6 1.6"},
+    "simclr-is-mds": {"pairs_of_points": 5, "sources": 4, "classes": 3, "members": 3, "ratios": (0.6, 1.6)},
     "barlow-is-cca": {"starts": 1, "margin": 0.2},
     "rank-staircase": {"modes": 4, "width": 3, "starts": 1, "margin": 0.2, "classes": 3, "members": 4},
-    "alignment": {"modes": 24, "draws": 1500, "many": 200, "weights": "0 1 3", "classes": 3, "rows": 90},
+    "alignment": {"modes": 24, "draws": 1500, "many": 200, "weights": (0, 1, 3), "classes": 3, "rows": 90},
 }
 
 
@@ -150,10 +150,10 @@ def test_the_condition_of_the_mds_reading_is_sharp():
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("simclr-is-mds", {"ratios": "0.5 0.8"}, "some above 1.1"),
-        ("barlow-is-cca", {"correlations": "0.9 0.5"}, "four or more"),
+        ("simclr-is-mds", {"ratios": (0.5, 0.8)}, "some above 1.1"),
+        ("barlow-is-cca", {"correlations": (0.9, 0.5)}, "four or more"),
         ("rank-staircase", {"width": 20}, "width <= modes"),
-        ("alignment", {"weights": "0 1"}, "must contain 0 and 3"),
+        ("alignment", {"weights": (0, 1)}, "must contain 0 and 3"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(name, parameters, message):

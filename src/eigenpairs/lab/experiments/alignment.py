@@ -55,7 +55,7 @@ class Alignment(Experiment):
     """Variance, beside a target of variance 1."""
     few: int = 15
     many: int = 600
-    weights: str = "0 0.3 0.6 1 1.5 2 3 5"
+    weights: tuple[float, ...] = (0, 0.3, 0.6, 1, 1.5, 2, 3, 5)
     """Invariance weights."""
     draws: int = 2000
     classes: int = 4
@@ -78,7 +78,7 @@ class Alignment(Experiment):
     @property
     def grid(self) -> np.ndarray:
         """The invariance weights."""
-        return np.array([float(part) for part in self.weights.split()])
+        return np.asarray(self.weights, dtype=np.float64)
 
     @property
     def rho(self) -> np.ndarray:

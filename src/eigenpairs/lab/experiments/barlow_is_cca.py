@@ -48,7 +48,7 @@ class BarlowIsCca(Experiment):
     fast: ClassVar[dict] = {"starts": 1, "margin": 0.2}
     needs: ClassVar[tuple[str, ...]] = ("torch",)
 
-    correlations: str = "0.95 0.85 0.7 0.55 0.4 0.2"
+    correlations: tuple[float, ...] = (0.95, 0.85, 0.7, 0.55, 0.4, 0.2)
     """Of which the first four are a matter of four columns, where the optimum is proved to be attained."""
     margin: float = 0.1
     """How far from each threshold, relatively, maps are trained on both sides."""
@@ -65,7 +65,7 @@ class BarlowIsCca(Experiment):
     @property
     def spectrum(self) -> np.ndarray:
         """The canonical correlations, descending."""
-        return np.array([float(part) for part in self.correlations.split()])
+        return np.asarray(self.correlations, dtype=np.float64)
 
     def measure(self, progress: Progress) -> Result:
         r, width = self.spectrum, 4

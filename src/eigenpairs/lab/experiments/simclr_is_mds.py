@@ -38,14 +38,14 @@ class SimclrIsMds(Experiment):
     """
 
     paper: ClassVar[str] = "A"
-    fast: ClassVar[dict] = {"pairs_of_points": 7, "sources": 8, "ratios": "0.5 0.85 1.2 1.6"}
+    fast: ClassVar[dict] = {"pairs_of_points": 7, "sources": 8, "ratios": (0.5, 0.85, 1.2, 1.6)}
     needs: ClassVar[tuple[str, ...]] = ("torch",)
 
     pairs_of_points: int = 12
     dimension: int = 3
     bandwidth: float = 0.7
     """h; distances on the unit sphere are up to 2."""
-    ratios: str = "0.3 0.5 0.7 0.85 0.95 1.05 1.2 1.4 1.6 2.0"
+    ratios: tuple[float, ...] = (0.3, 0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.4, 1.6, 2.0)
     """Temperatures in units of h^2; the first below 0.9 are looked at more closely."""
     classes: int = 4
     members: int = 4
@@ -65,7 +65,7 @@ class SimclrIsMds(Experiment):
     @property
     def grid(self) -> np.ndarray:
         """Temperatures in units of h^2."""
-        return np.sort(np.array([float(part) for part in self.ratios.split()]))
+        return np.sort(np.asarray(self.ratios, dtype=np.float64))
 
     def measure(self, progress: Progress) -> Result:
         log_G, relation = self.gaussian_similarity()
