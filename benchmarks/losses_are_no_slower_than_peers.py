@@ -13,7 +13,7 @@ with the views stacked in one tensor; the peers get each view as a tensor of its
 The peers live in an environment of their own; they are no dependency of this package:
 
     python -m venv peers
-    peers/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu
+    peers/bin/pip install torch
     peers/bin/pip install eigenpairs pytorch-metric-learning
     peers/bin/pip install --no-deps lightly
     peers/bin/python benchmarks/losses_are_no_slower_than_peers.py [--seconds 1] [--only VICReg]
