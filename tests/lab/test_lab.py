@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +134,13 @@ def test_figures_draw_in_matplotlib():
     grid = lab.Panel("colours", "x", "y", [lab.Series("a", [1, 2], [1, 2])], lab.Grid([1, 2], [1, 2], np.eye(2)))
     axes = lab.Result(result.checks, [*result.figures, grid]).plot()
     assert axes.size == len(result.figures) + 1
+
+
+def test_the_page_has_a_line_for_every_experiment():
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    page, numbers = (docs / "lab.md").read_text(), json.loads((docs / "lab" / "results.json").read_text())
+    for name, kind in lab.experiments().items():
+        assert f"| `{name}` |" in page, f"docs/lab.md lacks {name}: python tools/build_lab_page.py {name}"
+        assert kind.paragraph("Claim") in page, f"docs/lab.md has another claim of {name}: build it again"
+        assert numbers[name]["verdict"] in page and (docs / "lab" / f"{name}.svg").is_file(), f"{name} has no figure"
+    assert set(numbers) == set(lab.experiments()), "the page has experiments that are no more"

@@ -45,7 +45,7 @@ class WeightDecayIsAThreshold(Experiment):
     """
 
     paper: ClassVar[str] = "C"
-    fast: ClassVar[dict] = {"features": 24, "steps": 700, "batch_size": 128}
+    fast: ClassVar[dict] = {"features": 16, "steps": 600, "batch_size": 96}
 
     eps: float = 0.3
     features: int = 60
