@@ -15,10 +15,10 @@ pytest.importorskip("pydantic", reason="comes with the extra deep")
 from support import require  # noqa: E402
 from torch import nn  # noqa: E402
 
-from eigenpairs.deep.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_checkpoint  # noqa: E402
-from eigenpairs.deep.config import Training  # noqa: E402
-from eigenpairs.deep.generators import default_generators  # noqa: E402
-from eigenpairs.deep.optimizers import build_optimizer  # noqa: E402
+from eigenpairs.deep.checkpoints.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_checkpoint  # noqa: E402
+from eigenpairs.deep.checkpoints.generators import default_generators  # noqa: E402
+from eigenpairs.deep.settings.config import Training  # noqa: E402
+from eigenpairs.deep.training.optimizers import build_optimizer  # noqa: E402
 
 FILES = ("weights.safetensors", "state.safetensors", "state.json")
 
@@ -244,7 +244,7 @@ def test_the_previous_one_is_found_between_the_two_renames(tmp_path):
 
 FOREVER = """
 import itertools, sys, torch
-from eigenpairs.deep.checkpoint import save_checkpoint
+from eigenpairs.deep.checkpoints.checkpoint import save_checkpoint
 module = torch.nn.Linear(300, 300)
 for epoch in itertools.count():
     with torch.no_grad():

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 pytest.importorskip("pydantic", reason="comes with the extra deep")
 
-from eigenpairs.deep.config import Config, Evaluation, Training, read_config, settings_of, write_config  # noqa: E402
 from eigenpairs.deep.methods import METHODS, method_parameters  # noqa: E402
+from eigenpairs.deep.settings.config import Config, Evaluation, Training, read_config, settings_of, write_config  # noqa: E402
 
 NEEDED = '[data]\npath = "x.npy"\n[output]\nfolder = "run"\n'
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch", reason="comes with the extra deep")
 
-from eigenpairs.deep.live import Live, epoch_line, start_line, step_line
+from eigenpairs.deep.watching.live import Live, epoch_line, start_line, step_line
 
 CARD = {
     "format": "eigenpairs run",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 from support import require  # noqa: E402
 
-from eigenpairs.deep.logs import Logs, read_log  # noqa: E402
+from eigenpairs.deep.watching.logs import Logs, read_log  # noqa: E402
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=5),

@@ -9,12 +9,12 @@ torch = pytest.importorskip("torch", reason="comes with the extra deep")
 pytest.importorskip("lightning_fabric", reason="comes with the extra deep")
 
 import eigenpairs as ep  # noqa: E402
-from eigenpairs.deep.accumulate import backward_in_parts, parts_of  # noqa: E402
-from eigenpairs.deep.batches import Batches  # noqa: E402
 from eigenpairs.deep.data import samples  # noqa: E402
-from eigenpairs.deep.diverged import Diverged  # noqa: E402
-from eigenpairs.deep.logs import read_log  # noqa: E402
 from eigenpairs.deep.methods import BYOL, Direct, Joint, SimSiam  # noqa: E402
+from eigenpairs.deep.training.accumulate import backward_in_parts, parts_of  # noqa: E402
+from eigenpairs.deep.training.batches import Batches  # noqa: E402
+from eigenpairs.deep.training.diverged import Diverged  # noqa: E402
+from eigenpairs.deep.watching.logs import read_log  # noqa: E402
 
 
 def two_views(n=240, d=6, noise=0.5, seed=0):
@@ -205,10 +205,10 @@ def test_a_linear_network_under_directcopy_stays_at_the_predicted_fixed_point(no
 
 
 def test_the_target_network_is_a_moving_average():
-    from eigenpairs.deep.config import Training
-    from eigenpairs.deep.loop import Loop
     from eigenpairs.deep.network import Network, Units
+    from eigenpairs.deep.settings.config import Training
     from eigenpairs.deep.train import _fabric
+    from eigenpairs.deep.training.loop import Loop
 
     X, G = two_views(64)
     data, training = samples(X), Training(epochs=1, batch_size=64, lr=0.1)

@@ -6,9 +6,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 
 import eigenpairs as ep  # noqa: E402
-from eigenpairs.deep.card import method_of, named  # noqa: E402
 from eigenpairs.deep.methods import BYOL, METHODS, Direct, Joint, SimSiam, as_method, build_method  # noqa: E402
 from eigenpairs.deep.methods.prediction import prediction_terms  # noqa: E402
+from eigenpairs.deep.settings.card import method_of, named  # noqa: E402
 
 
 def rows(n, width, seed=0):

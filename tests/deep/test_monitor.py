@@ -11,8 +11,8 @@ from torch import nn  # noqa: E402
 
 import eigenpairs as ep  # noqa: E402
 from eigenpairs.deep.data.samples import Samples  # noqa: E402
-from eigenpairs.deep.monitor import Monitor  # noqa: E402
 from eigenpairs.deep.network import Network, Units  # noqa: E402
+from eigenpairs.deep.watching.monitor import Monitor  # noqa: E402
 
 N, D, K = 300, 8, 4
 

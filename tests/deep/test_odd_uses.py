@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch", reason="comes with the extra deep")
 pytest.importorskip("lightning_fabric", reason="comes with the extra deep")
 
 import eigenpairs as ep  # noqa: E402
-from eigenpairs.deep.accumulate import backward_in_parts, parts_of  # noqa: E402
-from eigenpairs.deep.diverged import Diverged  # noqa: E402
 from eigenpairs.deep.methods import Direct  # noqa: E402
+from eigenpairs.deep.training.accumulate import backward_in_parts, parts_of  # noqa: E402
+from eigenpairs.deep.training.diverged import Diverged  # noqa: E402
 
 ROWS = np.random.default_rng(0).standard_normal((60, 6))
 SMALL = {

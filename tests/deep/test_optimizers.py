@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 pytest.importorskip("pydantic", reason="comes with the extra deep")
 
-from eigenpairs.deep.config import Training  # noqa: E402
-from eigenpairs.deep.lars import LARS  # noqa: E402
-from eigenpairs.deep.optimizers import build_optimizer, default_learning_rate  # noqa: E402
+from eigenpairs.deep.settings.config import Training  # noqa: E402
+from eigenpairs.deep.training.lars import LARS  # noqa: E402
+from eigenpairs.deep.training.optimizers import build_optimizer, default_learning_rate  # noqa: E402
 
 rates = st.floats(1e-3, 1.0)
 

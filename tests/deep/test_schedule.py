@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 
-from eigenpairs.deep.schedule import learning_rate_factor, target_momentum  # noqa: E402
+from eigenpairs.deep.training.schedule import learning_rate_factor, target_momentum  # noqa: E402
 
 lengths = st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
 

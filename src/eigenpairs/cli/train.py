@@ -57,9 +57,9 @@ def train(
     if config is None:
         raise ValueError("CONFIG: is missing; `eigenpairs train --example` prints one to begin with")
     from eigenpairs.cli.report import check_report, write_report
-    from eigenpairs.deep.config import read_config
-    from eigenpairs.deep.diverged import Diverged
+    from eigenpairs.deep.settings.config import read_config
     from eigenpairs.deep.train import train_config
+    from eigenpairs.deep.training.diverged import Diverged
 
     check_report(report, force)
     chosen = read_config(config, changes=dict(_setting(text) for text in settings))

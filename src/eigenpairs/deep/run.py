@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from eigenpairs.deep.card import make_encoder, make_projector, method_of, read_card
-from eigenpairs.deep.checkpoint import has_checkpoint, load_weights
+from eigenpairs.deep.checkpoints.checkpoint import has_checkpoint, load_weights
 from eigenpairs.deep.data import samples
 from eigenpairs.deep.evaluate import evaluate
 from eigenpairs.deep.frozen import features
-from eigenpairs.deep.logs import read_log
 from eigenpairs.deep.methods import Method
 from eigenpairs.deep.network import Network, Units
+from eigenpairs.deep.settings.card import make_encoder, make_projector, method_of, read_card
+from eigenpairs.deep.watching.logs import read_log
 
 LAST, BEST = "last", "best"
 

@@ -15,19 +15,19 @@ import numpy as np
 import torch
 
 from eigenpairs._validate import whole_number
-from eigenpairs.deep.batches import Batches
-from eigenpairs.deep.card import FORMAT_VERSION, make_encoder, make_projector, named
-from eigenpairs.deep.checkpoint import load_weights
-from eigenpairs.deep.config import Config, settings_of
+from eigenpairs.deep.checkpoints.checkpoint import load_weights
 from eigenpairs.deep.data import Samples, samples
 from eigenpairs.deep.frozen import device_of, eval_mode
-from eigenpairs.deep.loop import Loop
 from eigenpairs.deep.methods import as_method
-from eigenpairs.deep.monitor import Monitor
 from eigenpairs.deep.network import Network, Units
-from eigenpairs.deep.positives import neighbors_of, views_of
 from eigenpairs.deep.run import LAST, Run
-from eigenpairs.deep.session import Session
+from eigenpairs.deep.settings.card import FORMAT_VERSION, make_encoder, make_projector, named
+from eigenpairs.deep.settings.config import Config, settings_of
+from eigenpairs.deep.training.batches import Batches
+from eigenpairs.deep.training.loop import Loop
+from eigenpairs.deep.training.positives import neighbors_of, views_of
+from eigenpairs.deep.training.session import Session
+from eigenpairs.deep.watching.monitor import Monitor
 from eigenpairs.relation import Relation
 
 PROJECTOR = {"hidden": [512], "n_outputs": 128, "norm": True}
@@ -93,7 +93,7 @@ def train(
     progress : bool, default True
         A live view on a terminal, a line per epoch elsewhere.
     **settings
-        Fields of `config.Training` (epochs, batch_size, accumulate, optimizer, lr, ...) and `config.Evaluation` (every,
+        Fields of `settings.sections.Training` (epochs, batch_size, accumulate, optimizer, lr, ...) and `settings.sections.Evaluation` (every,
         certificate_every, rows, ...).
 
     Returns

@@ -10,11 +10,11 @@ import numpy as np
 from torch import nn
 
 from eigenpairs._validate import a_relation, an_instance, whole_number
-from eigenpairs.deep.alarm import collapse_alarm
 from eigenpairs.deep.evaluate import FEWEST, features, split_of
 from eigenpairs.deep.frozen import View, device_of
-from eigenpairs.deep.head_certificate import KEPT, head_certificate, number
-from eigenpairs.deep.watched import Watched
+from eigenpairs.deep.watching.alarm import collapse_alarm
+from eigenpairs.deep.watching.head_certificate import KEPT, head_certificate, number
+from eigenpairs.deep.watching.watched import Watched
 from eigenpairs.diagnose import Diagnosis, diagnose, knn_accuracy
 from eigenpairs.diagnose.on_pairs import take_pair_moments
 from eigenpairs.objective import DirectSet, Objective, SimCLR

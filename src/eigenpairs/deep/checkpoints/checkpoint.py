@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eigenpairs.deep.generators import Generators, generator_states, set_generators
-from eigenpairs.deep.tensor_tree import alone, join, split
-from eigenpairs.deep.weights import Modules, check_weights, named_weights, place_weights
+from eigenpairs.deep.checkpoints.generators import Generators, generator_states, set_generators
+from eigenpairs.deep.checkpoints.tensor_tree import alone, join, split
+from eigenpairs.deep.checkpoints.weights import Modules, check_weights, named_weights, place_weights
 from eigenpairs.files import replacing_folder
 
 FORMAT_VERSION = "1.0"

@@ -10,8 +10,8 @@ import numpy as np
 
 from eigenpairs.deep.encoders.by_name import ENCODERS
 from eigenpairs.deep.methods import METHODS, Method, build_method, method_parameters
-from eigenpairs.deep.one_line import not_allowed, unknown
-from eigenpairs.deep.optimizers import default_learning_rate
+from eigenpairs.deep.settings.one_line import not_allowed, unknown
+from eigenpairs.deep.training.optimizers import default_learning_rate
 from eigenpairs.deep.views.presets import PRESETS
 
 try:

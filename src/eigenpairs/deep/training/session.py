@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from eigenpairs._json import plain
-from eigenpairs.deep.card import CARD, read_card, write_card
-from eigenpairs.deep.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from eigenpairs.deep.diverged import Diverged
-from eigenpairs.deep.live import Live
-from eigenpairs.deep.logs import BOARD, LOG, Logs, read_log
-from eigenpairs.deep.loop import Loop
-from eigenpairs.deep.monitor import Monitor
+from eigenpairs.deep.checkpoints.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from eigenpairs.deep.run import BEST, LAST, Run
+from eigenpairs.deep.settings.card import CARD, read_card, write_card
+from eigenpairs.deep.training.diverged import Diverged
+from eigenpairs.deep.training.loop import Loop
+from eigenpairs.deep.watching.live import Live
+from eigenpairs.deep.watching.logs import BOARD, LOG, Logs, read_log
+from eigenpairs.deep.watching.monitor import Monitor
 from eigenpairs.relation import Relation
 
 

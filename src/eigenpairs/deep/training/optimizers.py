@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from eigenpairs.deep.lars import LARS
+from eigenpairs.deep.training.lars import LARS
 
 if TYPE_CHECKING:
-    from eigenpairs.deep.config import Training
+    from eigenpairs.deep.settings.config import Training
 
 
 def default_learning_rate(optimizer: str, batch_size: int) -> float:
@@ -73,7 +73,7 @@ def build_optimizer(
     Examples
     --------
     >>> from torch import nn
-    >>> from eigenpairs.deep.config import Training
+    >>> from eigenpairs.deep.settings.config import Training
     >>> optimizer = build_optimizer(nn.Linear(3, 2), Training(optimizer="sgd", weight_decay=0.01))
     >>> [group["weight_decay"] for group in optimizer.param_groups]
     [0.01, 0.0]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eigenpairs.deep.one_line import one_line, unknown
-from eigenpairs.deep.sections import (
+from eigenpairs.deep.settings.one_line import one_line, unknown
+from eigenpairs.deep.settings.sections import (
     Data,
     Encoder,
     Evaluation,

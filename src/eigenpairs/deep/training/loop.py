@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eigenpairs.deep.accumulate import backward_in_parts, parts_of, project
-from eigenpairs.deep.batches import Batch, Batches
-from eigenpairs.deep.diverged import Diverged
 from eigenpairs.deep.methods import Method
 from eigenpairs.deep.network import Network
-from eigenpairs.deep.optimizers import build_optimizer
-from eigenpairs.deep.schedule import learning_rate_factor, target_momentum
+from eigenpairs.deep.training.accumulate import backward_in_parts, parts_of, project
+from eigenpairs.deep.training.batches import Batch, Batches
+from eigenpairs.deep.training.diverged import Diverged
+from eigenpairs.deep.training.optimizers import build_optimizer
+from eigenpairs.deep.training.schedule import learning_rate_factor, target_momentum
 
 EVERY = 10
 """Steps between two looks at the loss: each waits for the device."""
@@ -32,7 +32,7 @@ class Loop:
     width : int
         Columns of the projections.
     batches : Batches
-    settings : config.Training
+    settings : sections.Training
     fabric : lightning_fabric.Fabric
 
     Attributes

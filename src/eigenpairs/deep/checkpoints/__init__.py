@@ -1,0 +1,1 @@
+"""Checkpoints: weights, optimiser and generators on disk, and back to the bit."""
