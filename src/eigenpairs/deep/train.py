@@ -93,8 +93,8 @@ def train(
     progress : bool, default True
         A live view on a terminal, a line per epoch elsewhere.
     **settings
-        Fields of `settings.sections.Training` (epochs, batch_size, accumulate, optimizer, lr, ...) and `settings.sections.Evaluation` (every,
-        certificate_every, rows, ...).
+        Fields of `settings.sections.Training` (epochs, batch_size, accumulate, optimizer, lr, ...) and
+        `settings.sections.Evaluation` (every, certificate_every, rows, ...).
 
     Returns
     -------
