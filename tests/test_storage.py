@@ -104,7 +104,7 @@ def edit_card(folder, **changes):
     card = json.loads((folder / storage.CARD).read_text())
     del card["card_sha256"]
     card |= changes
-    card["card_sha256"] = storage._card_checksum(card)
+    card["card_sha256"] = storage.card_checksum(card)
     (folder / storage.CARD).write_text(json.dumps(card))
 
 

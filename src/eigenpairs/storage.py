@@ -60,11 +60,11 @@ def save(model: Model, path: str | os.PathLike, overwrite: bool = False) -> None
 
     card, tensors = _dump(model)
     blob = to_bytes({name: np.ascontiguousarray(value) for name, value in tensors.items()})
-    card = {"format": "eigenpairs", "format_version": FORMAT_VERSION, "package_version": _package_version()} | card
+    card = {"format": "eigenpairs", "format_version": FORMAT_VERSION, "package_version": package_version()} | card
     card["shapes"] = {name: list(value.shape) for name, value in tensors.items()}
     card["sha256"] = hashlib.sha256(blob).hexdigest()
     try:
-        card["card_sha256"] = _card_checksum(card)
+        card["card_sha256"] = card_checksum(card)
     except (TypeError, ValueError) as error:
         raise TypeError(f"a parameter of this {type(model).__name__} cannot be written to {CARD}: {error}") from None
     with replacing_folder(path, overwrite, only={CARD, TENSORS}) as folder:
@@ -134,17 +134,19 @@ def read_card(path: str | os.PathLike) -> dict[str, Any]:
             "install a newer eigenpairs"
         )
     given = card.pop("card_sha256", None)
-    if given != _card_checksum(card):
+    if given != card_checksum(card):
         raise ValueError(f"{file} does not match its own checksum: it was changed by hand or damaged")
     return card
 
 
-def _card_checksum(card: dict[str, Any]) -> str:
+def card_checksum(card: dict[str, Any]) -> str:
+    """sha256 of a card's content, whatever its order and spacing."""
     text = json.dumps(card, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _package_version() -> str:
+def package_version() -> str:
+    """Of this package."""
     import eigenpairs
 
     return eigenpairs.__version__

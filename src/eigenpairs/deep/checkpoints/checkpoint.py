@@ -22,6 +22,7 @@ from eigenpairs.deep.checkpoints.generators import Generators, generator_states,
 from eigenpairs.deep.checkpoints.tensor_tree import alone, join, split
 from eigenpairs.deep.checkpoints.weights import Modules, check_weights, named_weights, place_weights
 from eigenpairs.files import replacing_folder
+from eigenpairs.storage import card_checksum, package_version
 
 FORMAT_VERSION = "1.0"
 """Major: a reader of another major version cannot read it. Minor: older readers may."""
@@ -77,12 +78,12 @@ def save_checkpoint(
     }
     plain, tensors = split(tree)
     card: dict[str, Any] = {"format": "eigenpairs checkpoint", "format_version": FORMAT_VERSION}
-    card |= {"package_version": _package_version(), "torch_version": str(torch.__version__), "state": plain}
+    card |= {"package_version": package_version(), "torch_version": str(torch.__version__), "state": plain}
     with replacing_folder(target, overwrite=True, only={WEIGHTS, TENSORS, STATE}) as temporary:
         card["sha256"] = {
             name: _write(temporary / name, part) for name, part in ((WEIGHTS, weights), (TENSORS, tensors))
         }
-        card["card_sha256"] = _card_checksum(card)
+        card["card_sha256"] = card_checksum(card)
         _write_through(temporary / STATE, json.dumps(card, indent=1, allow_nan=False).encode())
     for aside in _moved_aside(target):  # left by a process that was killed between two renames
         shutil.rmtree(aside, ignore_errors=True)
@@ -243,17 +244,6 @@ def _read_card(file: Path) -> dict[str, Any]:
             f"{file} has format version {card.get('format_version')}, this eigenpairs reads up to {FORMAT_VERSION}; "
             "install a newer eigenpairs"
         )
-    if card.pop("card_sha256", None) != _card_checksum(card):
+    if card.pop("card_sha256", None) != card_checksum(card):
         raise ValueError(f"{file} does not match its own checksum: it was changed by hand or damaged")
     return card
-
-
-def _card_checksum(card: dict[str, Any]) -> str:
-    text = json.dumps(card, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _package_version() -> str:
-    import eigenpairs
-
-    return eigenpairs.__version__
