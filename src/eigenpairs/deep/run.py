@@ -36,13 +36,21 @@ class Run:
     folder : Path or None
     """
 
-    def __init__(self, network: Network, card: dict[str, Any], history: list[dict[str, Any]], folder: Path | None):
+    def __init__(
+        self,
+        network: Network,
+        card: dict[str, Any],
+        history: list[dict[str, Any]],
+        folder: Path | None = None,
+        method: Method | None = None,
+    ):
         self.network, self.card, self.history, self.folder = network.eval(), card, history, folder
+        self._method = method
 
     @property
     def method(self) -> Method:
-        """What was trained for."""
-        return method_of(self.card["method"])
+        """What was trained for; of a run that was loaded by its name, which an objective of your own has not."""
+        return method_of(self.card["method"]) if self._method is None else self._method
 
     @property
     def n_features(self) -> int:

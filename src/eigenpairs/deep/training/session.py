@@ -65,7 +65,7 @@ class Session:
             live.on_stop()
             if logs is not None:
                 logs.close()
-        return Run(self.loop.network, self.card, self.history, self.folder)
+        return Run(self.loop.network, self.card, self.history, self.folder, self.loop.method)
 
     # ------------------------------------------------------------- beginning
 
