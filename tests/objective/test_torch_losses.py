@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="comes with the extra deep")
 
 from eigenpairs.objective import info_nce, torch_moments  # noqa: E402
 from eigenpairs.objective.torch_info_nce import AmongOthers, UnitRows  # noqa: E402
-from eigenpairs.objective.weightings import add_transpose  # noqa: E402
+from eigenpairs.objective.torch_weightings import add_transpose  # noqa: E402
 
 OBJECTIVES = {
     "vicreg": ep.VICReg(2.0, 5.0, 0.7),

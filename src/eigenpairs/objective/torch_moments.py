@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from eigenpairs.objective.moments import BatchMoments, is_live, rank_tolerance
-from eigenpairs.objective.weightings import Own, Partners
+from eigenpairs.objective.torch_weightings import Own, Partners
 
 
 class TorchMoments(BatchMoments):
