@@ -33,7 +33,9 @@ def draw(panels: Sequence[Panel], axes: Any = None) -> Any:
 
 def _draw_one(panel: Panel, ax: Any) -> None:
     if panel.grid is not None:
-        colours = ax.pcolormesh(panel.grid.x, panel.grid.y, panel.grid.z, shading="nearest", cmap="cividis")
+        colours = ax.pcolormesh(
+            panel.grid.x, panel.grid.y, panel.grid.z, shading="nearest", cmap="cividis", rasterized=True
+        )
         ax.figure.colorbar(colours, ax=ax, label=panel.grid.name)
     for series in panel.series:
         if series.mark == "bars":
