@@ -59,12 +59,12 @@ class BarlowTwins(Objective):
         real_number(self.redundancy, "redundancy", 0.0)
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
-        return self._correlation_terms(*moments.correlation)
+        return self._correlation_terms(*moments.correlation, moments.namespace)
 
-    def _correlation_terms(self, own: Array, others: Array) -> dict[str, Array]:
+    def _correlation_terms(self, own: Array, others: Array, xp: Any) -> dict[str, Array]:
         shortfall = 1 - own
         return {
-            "invariance": namespace(own).sum(shortfall * shortfall),
+            "invariance": xp.sum(shortfall * shortfall),
             "redundancy": self.redundancy * others,
         }
 
@@ -77,7 +77,7 @@ class BarlowTwins(Objective):
         rows = centred / xp.sqrt(variance + BATCH_NORM_EPS)
         pairs = [(a, b) for a in range(V) for b in range(a + 1, V)]
         matrices = [rows[a, ...].T @ rows[b, ...] / n for a, b in pairs]
-        parts = [self._correlation_terms(diagonal(C), off_diagonal_energy(C)) for C in matrices]
+        parts = [self._correlation_terms(diagonal(C), off_diagonal_energy(C), xp) for C in matrices]
         return {name: sum(part[name] for part in parts) / len(pairs) for name in parts[0]}
 
     def solve(self, rho: np.ndarray, width: int) -> Optimum:

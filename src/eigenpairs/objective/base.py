@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -56,7 +58,7 @@ class Objective(Parameters, ABC):
             False pools statistics over all rows with the relation's marginal: the loss the theory solves.
             True takes them view by view exactly as the authors' code does; needs `Relation.from_views`.
         """
-        return sum(self.terms(Z, G, per_view).values())
+        return reduce(add, self.terms(Z, G, per_view).values())  # sum() would begin with 0, one more step of the graph
 
     def terms(self, Z: Array, G: Any, per_view: bool = False) -> dict[str, Array]:
         """The named, weighted parts whose sum is `loss`."""
