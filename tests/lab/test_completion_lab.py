@@ -10,7 +10,7 @@ from eigenpairs.objective import VICReg
 TRACE = {"n_sources": 50, "n_classes": 4, "starts": 1}
 COMPLETION = {"n": 48, "coherence": 2.0, "draws": 3, "tol": 1e-3}
 TINY = {"n": 32, "coherence": 2.0, "draws": 1, "tol": 1e-2}
-COHERENCE = {"rows": 250, "sets": "digits", "widths": (8,)}
+COHERENCE = {"rows": 250, "widths": (8,)}
 
 
 def failed(outcome):
@@ -123,7 +123,18 @@ class TestCoherence:
         monkeypatch.setattr(coherence.Coherence, "embedded", made(0.01))
         assert run("coherence", **COHERENCE).verdict == "fails"
 
-    def test_without_the_folder_it_says_so(self, monkeypatch):
-        monkeypatch.delenv("EIGENPAIRS_DATA", raising=False)
-        outcome = run("coherence", sets="mnist")
-        assert len(outcome.result.checks) == 2 and "EIGENPAIRS_DATA" in outcome.result.notes[0]
+    def test_images_of_a_file_are_numbers_and_nothing_else(self, tmp_path):
+        rng = np.random.default_rng(0)
+        np.savez(tmp_path / "a.npz", X=rng.integers(0, 256, (240, 8, 8, 3)), y=np.arange(240) % 3)
+        images, y = coherence.load(str(tmp_path / "a.npz"), 200)
+        assert images.shape == (200, 4, 4, 3) and len(y) == 200, "images of a file are halved, rows are the first ones"
+        np.savez(tmp_path / "b.npz", X=np.array([{"a": 1}], dtype=object), y=np.arange(1))
+        with pytest.raises(ValueError, match="pickle"):
+            coherence.load(str(tmp_path / "b.npz"), 200)
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"nowhere\.npz does not exist"):
+            run("coherence", sets=("nowhere.npz",))
+        np.savez(tmp_path / "a.npz", images=np.zeros(3))
+        with pytest.raises(ValueError, match="holds images; give images as X"):
+            run("coherence", sets=(str(tmp_path / "a.npz"),))

@@ -66,3 +66,21 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         H = self.encode(x)
         return H, self.projector(H)
+
+
+class Encode(nn.Module):
+    """The features of a network alone, as a module."""
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.encode(x)
+
+
+class Project(Encode):
+    """The projections of a network alone, as a module."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x)[1]

@@ -14,7 +14,7 @@ from eigenpairs.deep.data import samples
 from eigenpairs.deep.evaluate import evaluate
 from eigenpairs.deep.frozen import features
 from eigenpairs.deep.methods import Method
-from eigenpairs.deep.network import Network, Units
+from eigenpairs.deep.network import Encode, Network, Project, Units
 from eigenpairs.deep.settings.card import make_encoder, make_projector, method_of, read_card
 from eigenpairs.deep.watching.logs import read_log
 
@@ -71,16 +71,16 @@ class Run:
         batch_size : int, default 512
             Does not change the result.
         """
-        return features(_Encode(self.network), self._samples(X), batch_size=batch_size)
+        return features(Encode(self.network), self._samples(X), batch_size=batch_size)
 
     def project(self, X: Any, batch_size: int = 512) -> np.ndarray:
         """(n, K) float32 projections, the rows that the loss sees: for `diagnose` and `certify`."""
-        return features(_Project(self.network), self._samples(X), batch_size=batch_size)
+        return features(Project(self.network), self._samples(X), batch_size=batch_size)
 
     def evaluate(self, train: Any, test: Any = None, **options: Any) -> dict[str, Any]:
         """kNN and linear probes of the features on every labelled set; see `evaluate`."""
         bank = self._samples(train)
-        return evaluate(_Encode(self.network), bank, None if test is None else self._samples(test), **options)
+        return evaluate(Encode(self.network), bank, None if test is None else self._samples(test), **options)
 
     @property
     def curves(self) -> dict[str, tuple[list[float], list[float]]]:
@@ -127,20 +127,6 @@ def _numbers(record: dict[str, Any]) -> list[tuple[str, float]]:
     found = [(called, record[name]) for name, called in _CURVES.items() if record.get(name) is not None]
     found += [(f"loss: {name}", value) for name, value in (record.get("terms") or {}).items()]
     return found + [(f"kNN: {name}", value) for name, value in (record.get("knn") or {}).items()]
-
-
-class _Encode(nn.Module):
-    def __init__(self, network: Network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Any) -> Any:
-        return self.network.encode(x)
-
-
-class _Project(_Encode):
-    def forward(self, x: Any) -> Any:
-        return self.network(x)[1]
 
 
 def load_run(folder: str | os.PathLike, which: str = LAST, encoder: nn.Module | None = None) -> Run:

@@ -64,8 +64,8 @@ def _cifar100(folder: Path, split: str) -> Samples:
 
 def _cifar(records: np.ndarray, sets: dict[str, LabelSet]) -> Samples:
     images = np.ascontiguousarray(records[:, -PIXELS:]).reshape(-1, 3, 32, 32)
-    labels, names = ({name: found[at] for name, found in sets.items()} for at in (0, 1))
-    return Samples(images, "images", labels, names)  # type: ignore[arg-type]
+    labels = {name: codes for name, (codes, _) in sets.items()}
+    return Samples(images, "images", labels, {name: names for name, (_, names) in sets.items()})
 
 
 def _records(file: Path, n_labels: int, n_classes: Sequence[int]) -> np.ndarray:

@@ -41,12 +41,11 @@ def read_images(
         raise ValueError(f"{folder} holds no images ({' '.join(SUFFIXES)}) and no CIFAR or STL-10 in binary format")
     inputs = cached_images([file for _, file in files], folder, size, cache, progress)
     classes = [_class(root, file) for root, file in files]
-    names = sorted(set(classes) - {None})  # type: ignore[type-var]
+    names = sorted({name for name in classes if name is not None})
     if not names:
         return Samples(inputs, "images")
-    codes = {name: code for code, name in enumerate(names)} | {None: -1}
-    labels = np.array([codes[name] for name in classes], dtype=np.int64)
-    return Samples(inputs, "images", {"label": labels}, {"label": tuple(names)})  # type: ignore[arg-type]
+    labels = np.array([-1 if name is None else names.index(name) for name in classes], dtype=np.int64)
+    return Samples(inputs, "images", {"label": labels}, {"label": tuple(names)})
 
 
 def _roots(folder: Path, split: str | None) -> list[Path]:

@@ -109,7 +109,7 @@ def _from_timm(model: str, shape: tuple[int, ...], kind: str, settings: dict[str
     if kind != "images":
         raise ValueError(f"encoder 'timm:{model}' takes images, not {kind}; for {kind} choose 'auto'")
     try:
-        import timm  # type: ignore[import-not-found]
+        import timm
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             f"encoder 'timm:{model}' needs the package timm; install it with: pip install timm"

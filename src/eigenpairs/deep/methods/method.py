@@ -11,13 +11,14 @@ from eigenpairs._parameters import Parameters
 from eigenpairs.objective import Objective
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """The part of a method that lives during training: its predictor, if it has one, and the state of that.
 
     Subclasses give `terms`; those that set something by hand after a step give `after_step`, those that have something
     to show give `describe`.
     """
 
+    @abstractmethod
     def terms(self, Z: Tensor, targets: Tensor, relation: Any) -> dict[str, Tensor]:
         """The named parts whose sum is the loss of a batch.
 
@@ -28,7 +29,6 @@ class Head(nn.Module):
             What predictions are compared with: outputs of the target network, or Z itself, detached or not.
         relation : Relation over these rows
         """
-        raise NotImplementedError
 
     def after_step(self, Z: Tensor) -> None:
         """Called after the optimiser's step with the detached projections it was taken on."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -161,7 +163,7 @@ class Loop:
         def loss_of(Z: Tensor) -> Tensor:
             own = Z.detach() if self.method.stop_gradient else Z
             terms.update(self.head.terms(Z, own if fixed is None else fixed, batch.relation))
-            return sum(terms.values())  # type: ignore[return-value]  # a sum of tensors is one
+            return reduce(add, terms.values())
 
         if len(parts) == 1:
             Z = self._trained(x)[1]

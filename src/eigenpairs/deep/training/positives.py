@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from eigenpairs.deep.frozen import features
-from eigenpairs.deep.network import Network, Units
+from eigenpairs.deep.network import Encode, Network, Units
 from eigenpairs.deep.views import Chain, Normalise, preset
 from eigenpairs.relation import Relation
 
@@ -79,25 +79,11 @@ def _check_view(view: Any, x: Tensor) -> None:
         raise TypeError(f"{wanted}; this one returned a {type(out).__name__}")
 
 
-class Encode(nn.Module):
-    """The encoder of a network, as a module from inputs to features."""
-
-    def __init__(self, network: Network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network.encode(x)
-
-
 def neighbors_of(network: Network, samples: Any, k: int, seed: int) -> Relation:
     """Every sample with its k nearest others by cosine of the network's features, as they are now.
 
     Above 20,000 samples the search is approximate where faiss is installed (`Relation.from_neighbors`).
     """
     H = features(Encode(network), samples)
-    try:
-        method = "faiss" if len(H) > EXACT else "auto"
-        return Relation.from_neighbors(H, k, "cosine", method, seed)
-    except ModuleNotFoundError:
-        return Relation.from_neighbors(np.asarray(H), k, "cosine", "auto", seed)
+    many = len(H) > EXACT and find_spec("faiss") is not None
+    return Relation.from_neighbors(H, k, "cosine", "faiss" if many else "auto", seed)

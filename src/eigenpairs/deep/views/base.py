@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ DIMENSIONS = {2: "rows", 3: "series", 4: "images"}
 DTYPES = (torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-class View:
+class View(ABC):
     """A random change of a batch: ``out, drawn = view(x, generator)``.
 
     Every sample is changed by a draw of its own, on the device of x. What is drawn depends on the shape of the batch
@@ -49,13 +50,13 @@ class View:
             ready = x if self.takes_bytes else as_float(x)
             return as_float(self.change(ready.clone() if self.in_place and ready is x else ready, drawn))
 
+    @abstractmethod
     def draw(self, shape: tuple[int, ...], draws: Draws) -> dict[str, Tensor]:
         """Parameters for a batch of this shape, name to (b, ...)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change(self, x: Tensor, drawn: dict[str, Tensor]) -> Tensor:
         """The changed batch; x is float32, or uint8 as well where `takes_bytes`."""
-        raise NotImplementedError
 
     def shape_after(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the result for a batch of this shape."""

@@ -90,7 +90,7 @@ class InfoNceGaussianOptimum(Experiment):
         ]
         file = Path(os.environ.get("EIGENPAIRS_DATA", "")) / CAPTIONS
         if file.is_file():
-            data = np.load(file)
+            data = np.load(file, allow_pickle=False)
             captions = [np.asarray(data[key], np.float64) for key in ("de_train", "en_train", "de_val", "en_val")]
             real = self.recalls(captions, ridge=1e-3, modes=self.caption_modes)
             checks += _ranked(real, "captions")
