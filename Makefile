@@ -41,7 +41,7 @@ EXTRAS := $(VENV)/.extras
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-all demo test check bench docs clean FORCE
+.PHONY: help setup setup-all demo test search check bench docs clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ test: $(EXTRAS)  ## all tests and doctests, on the sources as they are
 	@left_out=; grep -qx complete $(EXTRAS) || left_out='--ignore=src/eigenpairs/deep --ignore-glob=*/objective/torch_*.py'; \
 	$(ON_SOURCES) $(ONE_THREAD) HYPOTHESIS_STORAGE_DIRECTORY="$(CACHE)/hypothesis" \
 	$(BIN)/python -m pytest -o cache_dir="$(CACHE)/pytest" $$left_out $(ARGS)
+
+search: override ARGS := -m hypothesis --hypothesis-profile=default $(ARGS)
+search: test  ## the property tests on examples that are new in every run
 
 check: $(EXTRAS)  ## formatting, lint and types
 	@mkdir -p "$(CACHE)"

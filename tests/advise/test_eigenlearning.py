@@ -15,10 +15,10 @@ from eigenpairs.advise.eigenlearning import learned, predict, predicted_error
 )
 def test_kappa_solves_its_equation(gains, ridge, n):
     b = np.array(gains)
-    share = learned(b, np.array(ridge), n).share
-    at = int(np.argmax(b))
-    kappa = b[at] * (1 - share[at]) / share[at]
-    assert np.isclose(np.sum(b / (b + kappa)) + ridge / kappa, n - 1, rtol=1e-9)
+    found = learned(b, np.array(ridge), n)
+    np.testing.assert_allclose(found.share, b / (b + found.kappa), rtol=1e-12, err_msg="shares of another kappa")
+    left = np.sum(b / (b + found.kappa)) + ridge / found.kappa
+    assert np.isclose(left, n - 1, rtol=1e-10), f"kappa misses its equation: {left} of {n - 1} labels"
 
 
 def test_a_huge_ridge_learns_nothing_and_many_labels_learn_all():

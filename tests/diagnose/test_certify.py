@@ -97,7 +97,7 @@ def random_maps(draw):
     return case, phi @ W
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random_maps(), st.sampled_from(sorted(VARIANTS)))
 def test_no_map_of_the_class_is_better_than_its_optimum(made, name):
     case, Z = made

@@ -27,11 +27,13 @@ class Learned:
 
     Attributes
     ----------
+    kappa : (...) the gain that is learned by half, in units of the gains
     share : (..., m) L_k, between 0 (ignored) and 1 (learned)
     factor : (...) n / (n - 1 - sum L^2), by which all error is multiplied
     crowding : (...) sum L^2 / (n - 1)
     """
 
+    kappa: np.ndarray
     share: np.ndarray
     factor: np.ndarray
     crowding: np.ndarray
@@ -65,7 +67,7 @@ def learned(gains: np.ndarray, ridge: np.ndarray, n_labels: float) -> Learned:
         if (missing <= EXACT * freedom).all():
             break
         inverse = inverse * (1 + missing / (total - used + ridge * inverse))
-    return Learned(share, n_labels / (freedom - used), used / freedom)
+    return Learned(1 / inverse, share, n_labels / (freedom - used), used / freedom)
 
 
 def predicted_error(found: Learned, energy: np.ndarray, rest: float) -> np.ndarray:
