@@ -120,6 +120,15 @@ class TestRows:
         found = certify(Z @ mix, ep.Whitening(), **case)
         assert abs(found.gap) < 1e-8, "whitening sees the span alone, however badly it is given"
 
+    @pytest.mark.parametrize("seed", [531, 615, 645])
+    def test_a_direction_of_rounding_is_none(self, seed):
+        """Three directions in four columns: rounding gives these a fourth, just above the rank rule."""
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((8, 3)) @ rng.standard_normal((3, 3)) + rng.standard_normal(3)
+        G = ep.Relation.from_edges(np.arange(8), (np.arange(8) + 1) % 8)
+        found = certify(X @ rng.standard_normal((3, 4)), ep.Whitening(), G, X)
+        assert abs(found.gap) < 1e-8, "rounding counts as a direction that is whitened"
+
     def test_constant_columns(self):
         case = linear()
         Z = embedded(case, ep.Whitening(), 3)

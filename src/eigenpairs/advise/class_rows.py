@@ -12,7 +12,7 @@ from eigenpairs.relation import Relation
 from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.solve import sums_of_rows
 from eigenpairs.spectrum.sums import PairSums
-from eigenpairs.spectrum.whitener import Whitener
+from eigenpairs.spectrum.whitener import HARDLY, Whitener
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ClassRows:
         columns = ColumnModes(feature_map, sums.mean, whitener.basis())
         if whitener.delicate():
             (sums,) = sums_of_rows(X, columns, everyone)
-            columns = ColumnModes.over(columns, sums.mean, Whitener(sums.covariance, sums.mean).basis())
+            columns = ColumnModes.over(columns, sums.mean, Whitener(sums.covariance, sums.mean, least=HARDLY).basis())
         return cls(X, columns)
 
     @property

@@ -27,7 +27,7 @@ from eigenpairs.spectrum.accumulate import Progress, pair_sums
 from eigenpairs.spectrum.lapack import singular
 from eigenpairs.spectrum.modes import ColumnModes
 from eigenpairs.spectrum.spectrum import Spectrum
-from eigenpairs.spectrum.whitener import Whitener
+from eigenpairs.spectrum.whitener import HARDLY, Whitener
 
 TIE = 1e-7
 """Neighbouring rho closer than this count as equal."""
@@ -105,11 +105,11 @@ class PooledMoments(KnownMoments):
         """
         if self.whitener is None or not self.whitener.delicate():
             return self
-        white = self.white_basis
-        (sums,) = pair_sums(Z, ColumnModes(LinearMap(self.width), self.mean, white), relation)
+        (sums,) = pair_sums(Z, ColumnModes(LinearMap(self.width), self.mean, self.white_basis), relation)
+        live = np.flatnonzero(np.diag(sums.covariance) > HARDLY**2)
         S, M = np.zeros_like(self.covariance), np.zeros_like(self.covariance)
-        held = slice(white.shape[1])
-        S[held, held], M[held, held] = sums.covariance, sums.disagreement
+        held = slice(len(live))
+        S[held, held], M[held, held] = (part[np.ix_(live, live)] for part in (sums.covariance, sums.disagreement))
         return PooledMoments(np.zeros(self.width), S, M)
 
 

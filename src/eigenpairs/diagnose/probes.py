@@ -207,7 +207,8 @@ def fit_ridge(X: np.ndarray, Y: np.ndarray) -> Ridge:
         return Ridge(mean, np.zeros((d, Y.shape[1])), intercept, 0.0)
     ridges = w.mean() * RIDGES
     energy = np.sum(P**2, axis=1)
-    outside = max(float(np.sum(Y**2) - energy.sum()), 0.0)
+    # n - 1 directions hold all of Y, and what rounding leaves would count beside the squares of a tiny ridge.
+    outside = max(float(np.sum(Y**2) - energy.sum()), 0.0) if len(w) < n - 1 else 0.0
     left = ridges[:, None] / (w + ridges[:, None])
     errors = (outside + left**2 @ energy) / (n - 1 - len(w) + left.sum(axis=1)) ** 2
     ridge = float(ridges[np.argmin(errors)])
