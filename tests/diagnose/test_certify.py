@@ -104,7 +104,8 @@ def test_no_map_of_the_class_is_better_than_its_optimum(made, name):
     found = certify(Z, VARIANTS[name], **case)
     bound = found.optimum if found.exact else found.lower_bound
     assert found.loss >= bound - max(1e-9 * abs(bound), found.rounding), f"{name}: {found} under the bound {bound}"
-    assert found.outside < 1e-8, "a map of the class has nothing outside"
+    # Sums of squares are rounded at 1e-16 of the largest, and shares of DELICATE = 1e-10 of it are taken from them.
+    assert found.outside < 1e-6, "a map of the class has nothing outside"
 
 
 class TestRelativeToTheClass:

@@ -214,8 +214,12 @@ def off_diagonal_energy(matrix: Array) -> Array:
 
 def is_live(size: Array, mean: Array) -> Array:
     """(K,) whether a column's largest deviation from its mean is more than rounding noise of the mean."""
-    xp = namespace(size)
-    return size > 8 * float(xp.finfo(size.dtype).eps) * xp.abs(mean)
+    return size > noise(size) * namespace(size).abs(mean)
+
+
+def noise(x: Array) -> float:
+    """Deviations of numbers like `x` from their mean, as a share of it, that rounding alone may make."""
+    return 8 * float(namespace(x).finfo(x.dtype).eps)
 
 
 def rank_tolerance(correlation: Array) -> float:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from eigenpairs.objective.moments import BatchMoments, is_live, rank_tolerance
+from eigenpairs.objective.moments import BatchMoments, is_live, noise, rank_tolerance
 from eigenpairs.objective.torch_weightings import Own, Partners
 
 
@@ -58,7 +58,9 @@ class TorchMoments(BatchMoments):
         """
         U = self.Z.detach() - self._mean
         deviation = self._own.diagonal(U).sqrt_()
-        if bool(torch.all(is_live(deviation, self._mean) & (deviation > 1e-12) & (deviation < 1e12))):
+        extremes = *torch.aminmax(deviation), torch.linalg.vector_norm(self._mean, torch.inf)
+        least, most, mean = torch.stack(extremes).tolist()  # read at once: each reading waits for the device
+        if least > max(1e-12, noise(U) * mean) and most < 1e12:
             inverse = 1 / deviation
             return U.mul_(inverse), inverse
         # In two steps, because squares of tiny or huge entries leave the range of float32.
@@ -145,14 +147,14 @@ class DiagonalAndRest(torch.autograd.Function):
             if inverse_scale is not None:
                 ctx.own.add_columns(out, U, torch.sum(U * out, dim=0), -1).mul_(inverse_scale)
             return out, None, None, None, None
-        if inverse_scale is not None:
+        if inverse_scale is None:
+            D, out = kept * (4 * of_rest), None
+        else:
             of_diagonal, of_rest = of_diagonal * inverse_scale, of_rest * inverse_scale
-        out = ctx.M.after(U, kept, of_rest, 4)
-        ctx.M.add_columns(out, U, of_diagonal, 2)
-        if inverse_scale is not None:
-            along = torch.addcmul(of_rest * squares, of_diagonal, diagonal, value=0.5)
-            ctx.own.add_columns(out, U, along, -4)
-        return out, None, None, None, None
+            D, along = kept * (4 * of_rest), torch.addcmul(of_rest * squares, of_diagonal, diagonal, value=0.5)
+            out = ctx.own.columns(U, along.mul_(-4))
+        D.diagonal().add_(of_diagonal, alpha=2)
+        return ctx.M.after(U, D, out), None, None, None, None
 
 
 class Agreement(torch.autograd.Function):
@@ -239,10 +241,9 @@ class WhitenedAgreement(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         U, P, cross, inverse_scale = ctx.saved_tensors
-        factor = gradient * inverse_scale
-        out = ctx.M.after(U, P, factor, 2)
-        out -= ctx.own.after(U, P @ cross @ P, factor, 2)
-        return out, None, None, None, None, None
+        factor = 2 * gradient * inverse_scale
+        out = ctx.own.after(U, (P @ cross @ P).mul_(-factor))
+        return ctx.M.after(U, P * factor, out), None, None, None, None, None
 
 
 def inverse_and_rank(S: Tensor) -> tuple[Tensor, int]:
