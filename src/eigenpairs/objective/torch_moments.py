@@ -43,7 +43,7 @@ class TorchMoments(BatchMoments):
     def _mean(self) -> Tensor:
         """(K,) E[z], a constant to autograd."""
         Z = self.Z.detach()
-        return torch.mean(Z, dim=0) if self._marginal is None else torch.sum(Z * self._marginal, dim=0)
+        return torch.sum(Z, dim=0).mul_(self._pi) if self._marginal is None else torch.sum(Z * self._marginal, dim=0)
 
     @cached_property
     def _deviation(self) -> Tensor:
@@ -57,11 +57,10 @@ class TorchMoments(BatchMoments):
         A dead column, and one over its deviation, is zero.
         """
         U = self.Z.detach() - self._mean
-        deviation = self._own.diagonal(U).sqrt_()
-        extremes = *torch.aminmax(deviation), torch.linalg.vector_norm(self._mean, torch.inf)
+        inverse = self._own.diagonal(U).rsqrt_()
+        extremes = *torch.aminmax(inverse), torch.linalg.vector_norm(self._mean, torch.inf)
         least, most, mean = torch.stack(extremes).tolist()  # read at once: each reading waits for the device
-        if least > max(1e-12, noise(U) * mean) and most < 1e12:
-            inverse = 1 / deviation
+        if least > 1e-12 and most < 1e12 and noise(U) * mean * most < 1:
             return U.mul_(inverse), inverse
         # In two steps, because squares of tiny or huge entries leave the range of float32.
         size = U.abs().amax(dim=0)
@@ -147,14 +146,14 @@ class DiagonalAndRest(torch.autograd.Function):
             if inverse_scale is not None:
                 ctx.own.add_columns(out, U, torch.sum(U * out, dim=0), -1).mul_(inverse_scale)
             return out, None, None, None, None
-        if inverse_scale is None:
-            D, out = kept * (4 * of_rest), None
-        else:
+        out = None
+        if inverse_scale is not None:
             of_diagonal, of_rest = of_diagonal * inverse_scale, of_rest * inverse_scale
-            D, along = kept * (4 * of_rest), torch.addcmul(of_rest * squares, of_diagonal, diagonal, value=0.5)
-            out = ctx.own.columns(U, along.mul_(-4))
-        D.diagonal().add_(of_diagonal, alpha=2)
-        return ctx.M.after(U, D, out), None, None, None, None
+            along = torch.addcmul(of_rest * squares, of_diagonal, diagonal, value=0.5)
+            out = ctx.own.columns(U, along, -4)
+        D = kept * of_rest
+        D.diagonal().add_(of_diagonal, alpha=0.5)
+        return ctx.M.after(U, D, 4, out), None, None, None, None
 
 
 class Agreement(torch.autograd.Function):
@@ -241,9 +240,9 @@ class WhitenedAgreement(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         U, P, cross, inverse_scale = ctx.saved_tensors
-        factor = 2 * gradient * inverse_scale
-        out = ctx.own.after(U, (P @ cross @ P).mul_(-factor))
-        return ctx.M.after(U, P * factor, out), None, None, None, None, None
+        factor = gradient * inverse_scale
+        out = ctx.own.after(U, (P @ cross @ P).mul_(factor), -2)
+        return ctx.M.after(U, P * factor, 2, out), None, None, None, None, None
 
 
 def inverse_and_rank(S: Tensor) -> tuple[Tensor, int]:

@@ -30,11 +30,11 @@ class Own:
         """(K, K) U^T M U."""
         return (U.T @ U).mul_(self.pi) if self.uniform else U.T @ (U * self.pi)
 
-    def after(self, U: Tensor, D: Tensor, onto: Tensor | None = None) -> Tensor:
-        """(n, K) M U D, added to `onto` in place where that is given."""
+    def after(self, U: Tensor, D: Tensor, scale: float, onto: Tensor | None = None) -> Tensor:
+        """(n, K) M U D scale, added to `onto` in place where that is given."""
         if self.uniform and onto is not None:
-            return onto.addmm_(U, D, alpha=self.pi)
-        out = (U @ D).mul_(self.pi)
+            return onto.addmm_(U, D, alpha=scale * self.pi)
+        out = (U @ D).mul_(scale * self.pi)
         return out if onto is None else onto.add_(out)
 
     def energy(self, Q: Tensor) -> Tensor:
@@ -47,9 +47,9 @@ class Own:
         """(n, K) M Q M U."""
         return (Q @ U).mul_(self.pi**2) if self.uniform else self.apply(Q @ self.apply(U))
 
-    def columns(self, U: Tensor, factor: Tensor) -> Tensor:
-        """(n, K) M U diag(factor)."""
-        return U * (factor * self.pi) if self.uniform else (U * factor).mul_(self.pi)
+    def columns(self, U: Tensor, factor: Tensor, scale: float) -> Tensor:
+        """(n, K) M U diag(factor) scale."""
+        return U * (factor * (scale * self.pi)) if self.uniform else (U * (factor * scale)).mul_(self.pi)
 
     def add_columns(self, out: Tensor, U: Tensor, factor: Tensor, scale: float) -> Tensor:
         """out + M U diag(factor) scale, in place."""
@@ -81,13 +81,13 @@ class Partners:
         one, other = U.chunk(2)
         return add_transpose(one.T @ other).div_(len(U))
 
-    def after(self, U: Tensor, D: Tensor, onto: Tensor | None = None) -> Tensor:
+    def after(self, U: Tensor, D: Tensor, scale: float, onto: Tensor | None = None) -> Tensor:
         if not self.swap:
-            out = self.apply(U @ D)
+            out = self.apply(U @ D).mul_(scale)
             return out if onto is None else onto.add_(out)
         out = torch.empty_like(U) if onto is None else onto
         for mine, partner in zip(out.chunk(2), reversed(U.chunk(2)), strict=True):
-            torch.addmm(mine, partner, D, beta=float(onto is not None), alpha=1 / len(U), out=mine)
+            torch.addmm(mine, partner, D, beta=float(onto is not None), alpha=scale / len(U), out=mine)
         return out
 
     def energy(self, Q: Tensor) -> Tensor:
