@@ -16,7 +16,6 @@ from support import require  # noqa: E402
 from torch import nn  # noqa: E402
 
 from eigenpairs.deep.checkpoints.checkpoint import has_checkpoint, load_checkpoint, load_weights, save_checkpoint  # noqa: E402
-from eigenpairs.deep.checkpoints.generators import default_generators  # noqa: E402
 from eigenpairs.deep.settings.config import Training  # noqa: E402
 from eigenpairs.deep.training.optimizers import build_optimizer  # noqa: E402
 
@@ -29,10 +28,11 @@ def network(seed=0):
     return nn.Sequential(*layers)
 
 
-def train(module, optimizer, generator, rng, n_steps):
-    """Steps that draw from torch's default generator (dropout), one of torch and one of NumPy."""
-    for _ in range(n_steps):
-        x = torch.randn(4, 2, 6, 6, generator=generator) + float(rng.standard_normal())
+def train(module, optimizer, steps):
+    """Steps whose random numbers, those of dropout among them, follow from their number."""
+    for step in steps:
+        torch.manual_seed(step)
+        x = torch.randn(4, 2, 6, 6)
         optimizer.zero_grad()
         module(x).square().sum().backward()
         optimizer.step()
@@ -45,7 +45,7 @@ def bits(module):
 def trained(optimizer="sgd", layout=torch.contiguous_format):
     module = network().to(memory_format=layout)
     made = build_optimizer(module, Training(optimizer=optimizer, lr=0.01))
-    train(module, made, torch.Generator().manual_seed(1), np.random.default_rng(2), 3)
+    train(module, made, range(3))
     return module, made
 
 
@@ -54,31 +54,18 @@ def trained(optimizer="sgd", layout=torch.contiguous_format):
 def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(tmp_path, name, layout):
     def fresh(seed):
         module = network(seed).to(memory_format=layout)
-        optimizer = build_optimizer(module, Training(optimizer=name, lr=0.01))
-        own = {"views": torch.Generator().manual_seed(seed), "batches": np.random.default_rng(seed)}
-        return module, optimizer, own
+        return module, build_optimizer(module, Training(optimizer=name, lr=0.01))
 
-    module, optimizer, own = fresh(0)
-    train(module, optimizer, *own.values(), 4)
-    save_checkpoint(tmp_path / "last", module, optimizer, own | default_generators(), {"step": 4})
-    train(module, optimizer, *own.values(), 4)
+    module, optimizer = fresh(0)
+    train(module, optimizer, range(4))
+    save_checkpoint(tmp_path / "last", module, optimizer, {"step": 4})
+    train(module, optimizer, range(4, 8))
     expected = bits(module)
 
-    module, optimizer, own = fresh(1)
-    assert load_checkpoint(tmp_path / "last", module, optimizer, own | default_generators()) == {"step": 4}
-    train(module, optimizer, *own.values(), 4)
+    module, optimizer = fresh(1)
+    assert load_checkpoint(tmp_path / "last", module, optimizer) == {"step": 4}
+    train(module, optimizer, range(4, 8))
     assert bits(module) == expected, f"{name}: the resumed run differs from the uninterrupted one"
-
-
-@pytest.mark.parametrize("kind", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
-def test_every_generator_of_numpy_goes_on_where_it_was(tmp_path, kind):
-    rng = np.random.Generator(getattr(np.random, kind)(5))
-    rng.integers(10, size=3, dtype=np.uint32)  # some keep half a word for the next draw
-    save_checkpoint(tmp_path / "c", nn.Linear(1, 1), generators={"own": rng})
-    expected = rng.integers(2**31, size=1000, dtype=np.uint32)
-    other = np.random.Generator(getattr(np.random, kind)(6))
-    load_checkpoint(tmp_path / "c", generators={"own": other})
-    assert (other.integers(2**31, size=1000, dtype=np.uint32) == expected).all(), f"{kind} does not go on"
 
 
 trees = st.recursive(
@@ -194,9 +181,9 @@ def test_what_is_foreign_newer_or_incomplete_is_refused_in_a_sentence(tmp_path):
         load_checkpoint(tmp_path / "c", module)
 
 
-def test_another_network_optimizer_or_generator_is_refused(tmp_path):
+def test_another_network_or_optimizer_is_refused(tmp_path):
     module, optimizer = trained()
-    save_checkpoint(tmp_path / "c", module, optimizer, {"own": np.random.default_rng(0)})
+    save_checkpoint(tmp_path / "c", module, optimizer)
     wider = network()
     wider[5] = nn.Linear(48, 3)
     for other, words in (
@@ -212,8 +199,6 @@ def test_another_network_optimizer_or_generator_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"groups of \[2, 4\] parameters, this one \[2\]"):
         part = [pair for pair in module.named_parameters() if pair[1].ndim > 1]
         load_checkpoint(tmp_path / "c", module, build_optimizer(part, Training()))
-    with pytest.raises(ValueError, match="generator 'own' is of torch on cpu; the state kept for it is that of numpy"):
-        load_checkpoint(tmp_path / "c", module, optimizer, {"own": torch.Generator()})
     save_checkpoint(tmp_path / "c", module)
     with pytest.raises(ValueError, match="keeps no optimizer"):
         load_checkpoint(tmp_path / "c", module, optimizer)

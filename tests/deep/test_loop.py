@@ -382,6 +382,16 @@ def test_a_users_module_is_an_encoder(tmp_path):
     np.testing.assert_array_equal(again.transform(X), run.transform(X), err_msg="loaded features differ")
 
 
+def test_parts_of_a_users_module_stay_in_eval_mode():
+    X, G = two_views(60)
+    for whole in (True, False):
+        encoder = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5))
+        (encoder if whole else encoder[1]).eval()
+        ep.deep.train(X, "vicreg", encoder=encoder, relation=G, epochs=2, batch_size=30, accumulate=2, **SMALL)
+        moved = bool(encoder[1].running_mean.any())
+        assert moved == whole, "fixed statistics moved" if moved else "a module in use was not put into training mode"
+
+
 def test_half_precision_and_clipping_train(tmp_path):
     X, G = two_views(60)
     run = ep.deep.train(

@@ -62,8 +62,9 @@ def train(
     objective : Objective, Method or name, default "vicreg"
         Any objective of the library, `BYOL`, `SimSiam`, `Direct`, or a name such as "barlow-twins" or "direct-copy".
     encoder : name, dict of a name and settings, or torch.nn.Module, default "auto"
-        See `build_encoder`; ``{"name": "resnet18", "stem": "cifar"}``. A module of yours is trained in place, all of
-        it in training mode: give ``copy.deepcopy(module)`` to keep it as it is.
+        See `build_encoder`; ``{"name": "resnet18", "stem": "cifar"}``. A module of yours is trained in place:
+        give ``copy.deepcopy(module)`` to keep it as it is. Parts of it that are in eval mode stay so, such as batch
+        norms with fixed statistics; a module that is in eval mode as a whole is put into training mode.
     projector : dict (hidden, n_outputs, norm), Module or None, default one hidden layer of 512 and 128 outputs
         None trains the features themselves.
     views : "auto", name of a preset, callable, list of callables, or None

@@ -1,1 +1,1 @@
-"""Checkpoints: weights, optimiser and generators on disk, and back to the bit."""
+"""Checkpoints: weights and optimiser on disk, and back to the bit."""

@@ -1,8 +1,9 @@
-"""Checkpoints: a folder with weights, the state of the optimiser and of all random generators, and counters.
+"""Checkpoints: a folder with weights, the state of the optimiser, and counters.
 
 `weights.safetensors` holds the parameters and buffers under their names, for anybody to read; `state.safetensors` and
 `state.json` hold the rest, with checksums of all three. Nothing in it can execute code. The folder appears complete or
-not at all, and the previous one stays until then.
+not at all, and the previous one stays until then. Random numbers are drawn anew in every epoch, from the seed and its
+number, so no generator has a state to keep.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eigenpairs.deep.checkpoints.generators import Generators, generator_states, set_generators
 from eigenpairs.deep.checkpoints.tensor_tree import alone, join, split
 from eigenpairs.deep.checkpoints.weights import Modules, check_weights, named_weights, place_weights
 from eigenpairs.files import replacing_folder
@@ -34,7 +34,6 @@ def save_checkpoint(
     folder: str | os.PathLike,
     modules: Modules,
     optimizer: Any = None,
-    generators: Generators | None = None,
     extra: dict[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint, in place of the one that is there.
@@ -47,8 +46,6 @@ def save_checkpoint(
         With a dict, names of weights begin with the key and a dot. Modules and optimizers may be wrapped by Fabric or
         `torch.compile`.
     optimizer : torch Optimizer, optional
-    generators : dict of torch or numpy Generators, optional
-        `generators.default_generators` are those of dropout and the like.
     extra : dict, optional
         Nested dicts, lists and tuples of numbers, texts, tensors and arrays: epoch, step, best value.
 
@@ -73,7 +70,6 @@ def save_checkpoint(
     weights = {name: alone(value) for name, value in named_weights(modules).items()}
     tree = {
         "optimizer": None if optimizer is None else {"kind": _kind(optimizer), "state": optimizer.state_dict()},
-        "generators": generator_states(generators or {}),
         "extra": extra or {},
     }
     plain, tensors = split(tree)
@@ -93,9 +89,8 @@ def load_checkpoint(
     folder: str | os.PathLike,
     modules: Modules | None = None,
     optimizer: Any = None,
-    generators: Generators | None = None,
 ) -> dict[str, Any]:
-    """Put modules, optimizer and generators into the state that `save_checkpoint` kept, exactly; returns `extra`.
+    """Put modules and optimizer into the state that `save_checkpoint` kept, exactly; returns `extra`.
 
     What is not given is not restored; ``load_checkpoint(folder)`` reads `extra` alone. Everything is checked before
     anything is changed.
@@ -113,17 +108,13 @@ def load_checkpoint(
     weights = {} if modules is None else _read_tensors(folder / WEIGHTS, card)
     try:
         tree = join(card["state"], tensors)
-        kept, states, extra = tree["optimizer"], tree["generators"], tree["extra"]
+        kept, extra = tree["optimizer"], tree["extra"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder / STATE} lacks or mistypes an entry ({error})") from None
     if modules is not None:
         check_weights(folder / WEIGHTS, weights, modules)
     if optimizer is not None:
         _check_optimizer(folder / STATE, kept, optimizer)
-    try:
-        set_generators(generators or {}, states)
-    except ValueError as error:
-        raise ValueError(f"{folder / STATE}: {error}") from None
     if modules is not None:
         place_weights(weights, modules)
     if optimizer is not None:

@@ -1,4 +1,4 @@
-"""Nested state as JSON beside named tensors: optimisers, random generators and counters on disk without pickle."""
+"""Nested state as JSON beside named tensors: optimisers and counters on disk without pickle."""
 
 from __future__ import annotations
 

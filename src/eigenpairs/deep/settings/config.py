@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -21,7 +20,6 @@ from eigenpairs.deep.settings.sections import (
     Training,
     Views,
 )
-from eigenpairs.files import replacing_file
 
 # isort: split
 from pydantic import ValidationError, model_validator  # after sections, which say how to install it
@@ -52,13 +50,9 @@ class Config(Section):
             raise ValueError("[views] n_views: 1 leaves no positives; give 2 or more, or [data] pairs or neighbors")
         return self
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, sections as dicts; settings without a value are left out."""
-        return self.model_dump(mode="json", exclude_none=True)
-
 
 def read_config(path: str | os.PathLike, changes: Mapping[str, str] | None = None) -> Config:
-    """The settings in a TOML file, or in the JSON record that `write_config` makes.
+    """The settings in a TOML file.
 
     Parameters
     ----------
@@ -90,9 +84,8 @@ def read_config(path: str | os.PathLike, changes: Mapping[str, str] | None = Non
     if not file.is_file():
         raise FileNotFoundError(f"{file} does not exist; give a configuration file (.toml)")
     try:
-        text = file.read_text(encoding="utf-8")
-        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except ValueError as error:  # of either format, or of the encoding
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:  # of the format or of the encoding
         raise ValueError(f"{file} cannot be read: {str(error).replace(chr(10), ' ')}") from None
     for place, change in (changes or {}).items():
         values = _changed(values, place, change)
@@ -102,7 +95,7 @@ def read_config(path: str | os.PathLike, changes: Mapping[str, str] | None = Non
         raise ValueError(one_line(error, Config)) from None
 
 
-def _changed(values: Any, place: str, text: str) -> Any:
+def _changed(values: dict[str, Any], place: str, text: str) -> Any:
     """The tables of a file with one entry replaced."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
@@ -111,16 +104,10 @@ def _changed(values: Any, place: str, text: str) -> Any:
     if place in PATHS and isinstance(value, str):
         value = str(Path(value).expanduser().absolute())
     section, _, key = place.partition(".")
-    table = values.get(section, {}) if isinstance(values, dict) else {}
-    if not isinstance(values, dict) or not isinstance(table, dict):
+    table = values.get(section, {})
+    if not isinstance(table, dict):
         return values  # not a table: what is wrong with it is said of the whole
     return values | {section: table | {key: value}}
-
-
-def write_config(config: Config, path: str | os.PathLike) -> None:
-    """Write a record of all settings, as JSON; `read_config` reads it back equal."""
-    with replacing_file(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
 
 
 def settings_of(**settings: Any) -> tuple[Training, Evaluation]:

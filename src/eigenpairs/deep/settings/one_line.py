@@ -46,8 +46,6 @@ def _line(error: dict[str, Any], place: tuple[Any, ...], schema: dict[str, Any])
     kind = error["type"]
     if kind == "value_error":  # our own, of a whole section: its message begins with the key
         return f"[{place[0]}] {error['ctx']['error']}" if place else str(error["ctx"]["error"])
-    if not place:
-        return f"{_short(error['input'])} holds no sections; give a table per section, such as [data]"
     sections, definitions = schema["properties"], schema.get("$defs", {})
     if len(place) == 1:
         return _section_line(kind, str(place[0]), error["input"], sections, definitions)

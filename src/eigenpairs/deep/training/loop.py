@@ -50,6 +50,9 @@ class Loop:
         self.method, self.batches, self.settings, self.fabric = method, batches, settings, fabric
         if settings.channels_last:
             network.to(memory_format=torch.channels_last)
+        for part in (network.encoder, network.projector):
+            if not part.training:  # handed over from use; a part of one in training is in eval mode on purpose
+                part.train()
         self.network = fabric.to_device(network)
         self.target = copy.deepcopy(self.network).requires_grad_(False) if method.momentum is not None else None
         self.head = fabric.to_device(method.head(width))
@@ -81,7 +84,6 @@ class Loop:
         Diverged
             When the loss is not finite, or a weight after the last step.
         """
-        self.network.train()
         self.head.train()
         terms: dict[str, Tensor] = {}
         start, seen, images = time.perf_counter(), 0, 0
