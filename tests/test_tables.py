@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support import require
 
+from eigenpairs._validate import group_ids
 from eigenpairs.tables import read_array, read_columns, write_array
 
 Z = np.random.default_rng(0).standard_normal((6, 3))
@@ -28,6 +29,20 @@ def test_round_trip(tmp_path, suffix):
 def test_npy_is_memory_mapped(tmp_path):
     np.save(tmp_path / "Z.npy", Z)
     assert isinstance(read_array(tmp_path / "Z.npy"), np.memmap)
+
+
+def test_a_blank_line_is_a_row_without_label(tmp_path):
+    for text, expected in (
+        ("label\n3\n\n10\n", ["3", "", "10"]),
+        ("cat\n\n\ndog\n\n", ["cat", "", "", "dog", ""]),
+        ("\n7\n-1\n", ["", "7", "-1"]),
+        ('label\n"a, b"\n""\n\n', ["a, b", "", ""]),
+        ("0.5\n\n2\n", [0.5, np.nan, 2]),
+    ):
+        (tmp_path / "y.csv").write_text(text)
+        (column,) = read_columns(tmp_path / "y.csv", "LABELS")
+        np.testing.assert_array_equal(column, expected, err_msg=f"{text!r} lost a row")
+    assert group_ids(np.array(["", "7", "-1", "7"]), "labels").tolist() == [-1, 0, -1, 0]
 
 
 def test_csv_with_and_without_header(tmp_path):

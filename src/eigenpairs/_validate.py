@@ -62,7 +62,7 @@ def group_ids(values: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} is empty; give one id per row")
     if array.dtype.kind in "OUS":
         array = np.array(["" if _missing(value) else str(value) for value in array])
-        alone = array == ""
+        alone = (array == "") | (array == "-1")
     else:
         array = _as_integers(array, name)
         if (array < -1).any():

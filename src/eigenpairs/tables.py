@@ -13,6 +13,9 @@ from eigenpairs.files import replacing_file
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet")
 
+HEADERS = ("id", "group", "groups", "label", "labels", "class", "source")
+"""First cells that are names of a column, though all below are texts too."""
+
 
 def read_array(path: str | os.PathLike, name: str = "DATA") -> np.ndarray:
     """A two-dimensional numeric array; .npy is memory-mapped, so it may be larger than memory.
@@ -134,33 +137,51 @@ def _one_of_npz(path: str, key: str | None, name: str) -> np.ndarray:
 
 
 def _csv_columns(path: str, name: str) -> np.ndarray | list[np.ndarray]:
-    """Columns of a .csv: numbers by numpy's fast reader, anything else by Python's."""
+    """Columns of a .csv: numbers by numpy's fast reader, anything else by Python's.
+
+    In a single column a blank line is an empty cell: a row without a label or a group.
+    """
     with open(path, newline="", encoding="utf-8-sig") as handle:
-        first = next(csv.reader(handle), None)
+        first = next((row for row in csv.reader(handle) if row), None)
+        handle.seek(0)
+        single = first is not None and len(first) == 1
+        gaps = single and any(not line.strip() for line in handle)
     if first is None:
         raise ValueError(f"{name} {path} is empty")
     if len(first) == 1 and ";" in first[0]:
         raise ValueError(f"{name} {path}: cells are separated by ';'; save it with commas")
     header = int(not all(_is_number(cell) for cell in first))
     try:
-        return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2, comments=None, encoding="utf-8-sig")
+        if not gaps:
+            return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2, comments=None, encoding="utf-8-sig")
     except ValueError:
         pass
     with open(path, newline="", encoding="utf-8-sig") as handle:
-        lines = [row for row in csv.reader(handle) if row]
-    width = len(lines[0])
+        lines = [row or [""] for row in csv.reader(handle) if row or single]
     for number, row in enumerate(lines, start=1):
-        if len(row) != width:
-            raise ValueError(f"{name} {path}: line {number} has {len(row)} cells, line 1 has {width}")
-    # Whether the first line is a header shows only now: it is one if the lines below are of another kind.
+        if len(row) != len(lines[0]):
+            raise ValueError(f"{name} {path}: line {number} has {len(row)} cells, line 1 has {len(lines[0])}")
     texts = [np.array(column) for column in zip(*lines, strict=True)]
-    numeric = [all(_is_number(cell) for cell in column[1:]) and len(column) > 1 for column in texts]
-    header = int(any(fits and not _is_number(column[0]) for fits, column in zip(numeric, texts, strict=True)))
-    header = header or int(first[0].strip().lower() in {"id", "group", "groups", "label", "labels", "class", "source"})
-    return [
-        column[header:].astype(np.float64) if fits and (header or _is_number(column[0])) else column[header:]
-        for fits, column in zip(numeric, texts, strict=True)
-    ]
+    header = int(_begins_with_names(texts))
+    return [_numbers(column[header:]) for column in texts]
+
+
+def _begins_with_names(columns: list[np.ndarray]) -> bool:
+    """Whether the first line of a table of texts is a header: the lines below are of another kind, or it says so."""
+    for column in columns:
+        below = [cell for cell in column[1:] if cell]
+        if column[0] and not _is_number(column[0]) and below and all(map(_is_number, below)):
+            return True
+    return columns[0][0].strip().lower() in HEADERS
+
+
+def _numbers(cells: np.ndarray) -> np.ndarray:
+    """Texts (n,) as floats where all are numbers; whole ones beside empty cells are ids and stay texts."""
+    given = cells[cells != ""]
+    if not len(given) or not all(map(_is_number, given)):
+        return cells
+    values = np.where(cells == "", "nan", cells).astype(np.float64)
+    return cells if len(given) < len(cells) and (values[cells != ""] % 1 == 0).all() else values
 
 
 def _is_number(cell: str) -> bool:
