@@ -15,6 +15,10 @@ class Parameters:
     """
 
     def __post_init__(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        """What every change of parameters has to pass."""
         self.validate()
 
     def validate(self) -> None:
@@ -38,7 +42,7 @@ class Parameters:
                 raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
         try:
             vars(self).update(params)
-            self.validate()
+            self._check()
         except (ValueError, TypeError):
             vars(self).update(known)
             raise

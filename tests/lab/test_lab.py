@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,41 @@ def test_figures_refuse_what_does_not_fit():
         lab.Series("a", [1, 2], [1])
     with pytest.raises(ValueError, match="ask for"):
         lab.Grid([1, 2], [1, 2, 3], np.zeros((2, 3)))
+
+
+def test_bars_over_names_are_drawn_and_told(tmp_path):
+    matplotlib = require("matplotlib", "plot")
+    require("plotly", "report")
+    require("jinja2", "report")
+    matplotlib.use("Agg")
+    bars = lab.Series("accuracy", ["with <EMA>", "without"], [0.9, 0.4], "bars")
+    with pytest.raises(ValueError, match="only bars have"):
+        lab.Series("accuracy", ["with", "without"], [0.9, 0.4])
+    outcome = lab.run("sample-complexity", **QUICK)
+    result = lab.Result(outcome.result.checks, [lab.Panel("methods", "method", "share right", [bars])])
+    (ax,) = np.ravel(result.plot())
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(bars.x), "the figure has lost its names"
+    (section,) = sections_of((replace(outcome, result=result),), None, None)
+    (figure,) = section.figures.values()
+    assert len(figure.data[0]["x"]) == 2 and figure.data[0]["y"] == [0.9, 0.4]
+    assert [row[2] for row in figure.table.rows] == ["0.9", "0.4"], "the table beside the figure lacks a value"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": -1}, "seed = -1 is too small"),
+        ({"draws": 1.5}, "draws = 1.5 is not a whole number"),
+        ({"noise": float("nan")}, "noise = nan is not allowed; give a finite number"),
+        ({"noise": "x"}, "noise = 'x' is not a number"),
+        ({"correlations": "0.9"}, "correlations = '0.9' is not an object of the right kind; give for instance a tuple"),
+        ({"correlations": (0.9, "x")}, r"correlations\[1\] = 'x' is not a number"),
+    ],
+)
+def test_parameters_are_of_the_kind_they_say(change, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        lab.run("barlow-is-cca" if "correlations" in change else "sample-complexity", **change)
 
 
 def test_the_command_line_prints_json_with_the_agreed_keys(capsys):

@@ -90,7 +90,7 @@ def parse_settings(option: str, settings: list[str], owner: str, types: dict[str
         if "tuple" in kinds:
             params[key] = tuple(_listed(option, key, text))
             continue
-        if "int" in kinds and text.isdigit():
+        if "int" in kinds and text.removeprefix("-").isdigit():
             params[key] = int(text)
         elif "float" in kinds and "str" not in kinds:
             try:

@@ -38,12 +38,20 @@ def _draw_one(panel: Panel, ax: Any) -> None:
         )
         ax.figure.colorbar(colours, ax=ax, label=panel.grid.name)
     for series in panel.series:
-        if series.mark == "bars":
+        if series.named:
+            ax.barh(series.x, series.y, label=series.name)
+        elif series.mark == "bars":
             ax.bar(series.x, series.y, label=series.name)
         else:
             ax.plot(series.x, series.y, "-" if series.mark == "line" else "o", markersize=4, label=series.name)
-    ax.set(title=panel.title, xlabel=panel.x, ylabel=panel.y)
-    ax.set_xscale("log" if panel.log_x else "linear")
-    ax.set_yscale("log" if panel.log_y else "linear")
+    if any(series.named for series in panel.series):  # names are read along the lines, from the top
+        ax.invert_yaxis()
+        ax.set(title=panel.title, xlabel=panel.y)
+    else:
+        ax.set(title=panel.title, xlabel=panel.x, ylabel=panel.y)
+    if panel.log_x:
+        ax.set_xscale("log")
+    if panel.log_y:
+        ax.set_yscale("log")
     if panel.series:
         ax.legend(fontsize="small")

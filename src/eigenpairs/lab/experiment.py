@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from eigenpairs._parameters import Parameters
+from eigenpairs._validate import an_instance, real_number, whole_number
 from eigenpairs.lab.result import Result
 
 Progress = Any
@@ -34,6 +35,12 @@ class Experiment(Parameters, ABC):
     fast: ClassVar[dict[str, Any]] = {}
     needs: ClassVar[tuple[str, ...]] = ()
 
+    def _check(self) -> None:
+        """Numbers of the kind that each field's type says, finite, counts and seeds not negative; then `validate`."""
+        for name, kind in self.parameter_types().items():
+            _check_kind(getattr(self, name), name, kind)
+        super()._check()
+
     @abstractmethod
     def measure(self, progress: Progress) -> Result:
         """Run it: a pure function of the parameters, seeds among them.
@@ -54,3 +61,17 @@ class Experiment(Parameters, ABC):
             if part.startswith(f"{word}:"):
                 return " ".join(part.removeprefix(f"{word}:").split())
         raise ValueError(f"{cls.__name__} says nothing under {word!r} in its docstring")
+
+
+def _check_kind(value: Any, name: str, kind: str) -> None:
+    """Raise unless `value` is an int, a float, a str, or a tuple of one of these, as the text `kind` of a type says."""
+    if kind == "int":
+        whole_number(value, name, 0)
+    elif kind == "float":
+        real_number(value, name)
+    elif kind == "str":
+        an_instance(value, str, name, "a text")
+    else:
+        inner = kind.removeprefix("tuple[").removesuffix(", ...]")
+        for at, entry in enumerate(an_instance(value, tuple, name, f"a tuple of {inner}")):
+            _check_kind(entry, f"{name}[{at}]", inner)

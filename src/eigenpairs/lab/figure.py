@@ -21,6 +21,7 @@ class Series:
     ----------
     name : str
     x, y : (n,)
+        Numbers; x of bars may be texts.
     mark : "line", "points" or "bars", default "line"
         The custom here: a line is what theory says, points are what was measured.
     """
@@ -34,6 +35,13 @@ class Series:
         one_of(self.mark, "mark", MARKS)
         if np.shape(self.x) != np.shape(self.y) or np.ndim(self.x) != 1:
             raise ValueError(f"{self.name}: x has shape {np.shape(self.x)}, y {np.shape(self.y)}; give two vectors")
+        if self.named and self.mark != "bars":
+            raise ValueError(f"{self.name}: x are texts, which only bars have; give numbers, or mark='bars'")
+
+    @property
+    def named(self) -> bool:
+        """Whether x are texts."""
+        return np.asarray(self.x).dtype.kind in "UO"
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from eigenpairs.report.drawing import axis, curve, layout
+from eigenpairs.report.drawing import SERIES, axis, curve, layout
 from eigenpairs.report.section import Figure, Section, Table
 from eigenpairs.report.texts import clean, in_figure, number, rounded
+
+MOST_ROWS = 12
+"""Values of a series in the table beside its figure."""
 
 COLUMNS = ("check", "measured", "expected", "tolerance", "")
 
@@ -37,7 +40,8 @@ def _row(check: Any) -> tuple[str, ...]:
 
 
 def _figure(panel: Any) -> Figure:
-    data, more = [], []
+    data: list[dict[str, Any]] = []
+    rows: list[tuple[str, ...]] = []
     if panel.grid is not None:
         data.append(
             {
@@ -50,21 +54,31 @@ def _figure(panel: Any) -> Figure:
             }
         )
     for at, series in enumerate(panel.series):
-        line = curve(series.name, series.x, series.y, at)
-        if series.mark == "bars":
-            line = {"type": "bar", "name": line["name"], "x": line["x"], "y": line["y"],
-                    "marker": {"color": line["line"]["color"]}}  # fmt: skip
-        else:
-            line["mode"] = "lines" if series.mark == "line" else "markers"
-        data.append(line)
-        ends = np.asarray(series.y, dtype=np.float64)
-        more.append((clean(series.name), number(float(ends[0])), number(float(ends[-1]))) if len(ends) else ())
+        data.append(_bars(series, at) if series.mark == "bars" else _line(series, at))
+        rows += _told(series)
     x, y = (axis(clean(name), **({"type": "log"} if log else {})) for name, log in
             ((panel.x, panel.log_x), (panel.y, panel.log_y)))  # fmt: skip
-    rows = [row for row in more if row]
     return Figure(
         data,
         layout(x, y, 340, legend=len(panel.series) > 1),
         f"{clean(panel.title)}. {clean(panel.y)} over {clean(panel.x)}.",
-        Table(("series", "first", "last"), rows) if rows else None,
+        Table(("series", clean(panel.x), clean(panel.y)), rows) if rows else None,
     )
+
+
+def _line(series: Any, at: int) -> dict[str, Any]:
+    return curve(series.name, series.x, series.y, at) | {"mode": "lines" if series.mark == "line" else "markers"}
+
+
+def _bars(series: Any, at: int) -> dict[str, Any]:
+    names = [in_figure(str(name)) for name in series.x] if series.named else rounded(series.x, 9)
+    colour = {"color": f"--series-{at % SERIES + 1}"}
+    return {"type": "bar", "name": in_figure(series.name), "marker": colour, "x": names, "y": rounded(series.y)}
+
+
+def _told(series: Any) -> list[tuple[str, ...]]:
+    """At most MOST_ROWS values of a series, evenly spread."""
+    count = len(series.x)
+    at = np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).round().astype(np.int64))
+    texts = [clean(str(series.x[k])) if series.named else number(float(series.x[k])) for k in at]
+    return [(clean(series.name), text, number(float(series.y[k]))) for text, k in zip(texts, at, strict=True)]
