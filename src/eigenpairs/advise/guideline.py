@@ -25,14 +25,17 @@ def in_words(table: Sequence[Candidate], alignment: float, raw: float, n_labels:
     labels = f"{n_labels} labels are {'few' if few else 'many'} for {n_modes} modes"
     wants_strong = aligned and few
     wanted = "strong" if wants_strong else "weak"
-    kept = f"{best.n_components} of {n_modes} modes kept, as if {best.effective_modes:.0f} alike"
+    kept = f"{best.n_components} of {n_modes} modes kept"
+    if round(best.effective_modes) != best.n_components:
+        kept += f", whose gains count for {best.effective_modes:.0f} equal ones"
     verdict = (
         f"{wanted} invariance wins, as the guideline says"
         if strong == wants_strong
         else f"here {'strong' if strong else 'weak'} invariance wins, although the guideline says {wanted}"
     )
-    what = f"{best.objective!r} with {kept}: error {best.headline:.3f} of the label's variance"
-    worth = ""
+    error = f"{best.objective!r} with {kept}: error {best.headline:.3f} of the label's variance"
+    reasons = f"{pairs}, {labels}: {verdict}"
     if raw < (best.measured if best.measured == best.measured else best.predicted):  # like with like
-        worth = f"; the raw columns are better still ({raw:.3f}): these pairs are not worth it"
-    return f"{what}; {pairs}, {labels}: {verdict}{worth}"
+        return f"{error}; {reasons}; the raw columns are better still ({raw:.3f}): these pairs are not worth it"
+    beside = f" ({raw:.3f} with the raw columns)" if raw == raw else ""  # nan: there are none
+    return f"{error}{beside}; {reasons}"
