@@ -159,3 +159,24 @@ def test_a_loss_may_be_differentiated_twice_over_the_same_graph():
 def test_transpose_is_added_in_tiles(K):
     C = torch.randn(K, K, generator=torch.Generator().manual_seed(0))
     assert torch.equal(add_transpose(C.clone()), C + C.T)
+
+
+@pytest.mark.parametrize("spread", [1e2, 1e3, 1e4])
+def test_whitening_of_float32_rows_sees_weak_directions(spread):
+    """Squares of rows in float32 would lose what is below 1/256 of the largest spread."""
+    rng = np.random.default_rng(0)
+    source, turn = rng.standard_normal((256, 64)), np.linalg.qr(rng.standard_normal((64, 64)))[0]
+    Z = np.concatenate([source + 0.7 * rng.standard_normal((256, 64)) for _ in range(2)])
+    Z, G = Z * np.geomspace(1, 1 / spread, 64) @ turn, ep.Relation.from_views(256, 2)
+    exact = torch.tensor(Z, requires_grad=True)
+    loss = ep.Whitening().loss(exact, G)
+    loss.backward()
+    rows = torch.tensor(Z, dtype=torch.float32, requires_grad=True)
+    found = ep.Whitening().loss(rows, G)
+    found.backward()
+    assert found.dtype == rows.grad.dtype == torch.float32
+    assert float(found.detach()) == pytest.approx(float(loss.detach()), rel=1e-3), "weak directions count as missing"
+    cosine = torch.nn.functional.cosine_similarity(rows.grad.double().ravel(), exact.grad.ravel(), dim=0)
+    assert cosine > 0.999, "weak directions have no gradient"
+    numpy = ep.Whitening().loss(Z.astype(np.float32), G)
+    assert numpy.dtype == np.float32 and numpy == pytest.approx(float(loss.detach()), rel=1e-3), "numpy's differs"

@@ -34,6 +34,16 @@ class Moments:
         return self
 
     @property
+    def in_float64(self) -> Moments:
+        """The same in float64: squares of float32 rows lose all directions of less than 1/3000 of the spread."""
+        return self
+
+    @property
+    def rounding(self) -> float:
+        """Relative rounding of the rows."""
+        return float(np.finfo(np.float64).eps)
+
+    @property
     def off_diagonal(self) -> Array:
         """sum over k != l of Cov(z)_kl^2."""
         return off_diagonal_energy(self.covariance)
@@ -65,15 +75,15 @@ class Moments:
     @property
     def whitened(self) -> tuple[Array, int]:
         """E[w . w+] of the whitened columns w, and how many directions are missing because z has not rank K."""
-        moments = self.normalised
+        moments = self.normalised.in_float64
         # One scale for all columns changes no span, and makes the rank rule independent of units.
         scale = column_scale(moments)
         outer = scale[:, None] * scale[None, :]
         correlation, xp = moments.covariance / outer, moments.namespace
-        tolerance = rank_tolerance(correlation)
+        tolerance = rank_tolerance(correlation, self.rounding)
         inverse = xp.linalg.pinv(correlation, rtol=tolerance)
         missing = moments.width - int(xp.linalg.matrix_rank(correlation, rtol=tolerance))
-        return xp.sum(inverse * (moments.cross / outer)), missing
+        return xp.astype(xp.sum(inverse * (moments.cross / outer)), self.mean.dtype), missing
 
 
 class BatchMoments(Moments):
@@ -126,6 +136,14 @@ class BatchMoments(Moments):
         live = is_live(size, detached(self.mean))
         scale = xp.where(live, size, xp.ones_like(size))
         return BatchMoments(xp.where(live, centred / scale, xp.zeros_like(centred)), self.G)
+
+    @property
+    def in_float64(self) -> BatchMoments:
+        return BatchMoments(self.namespace.astype(self.Z, self.namespace.float64), self.G)
+
+    @property
+    def rounding(self) -> float:
+        return float(self.namespace.finfo(self.Z.dtype).eps)
 
     @cached_property
     def covariance(self) -> Array:
@@ -222,9 +240,10 @@ def noise(x: Array) -> float:
     return 8 * float(namespace(x).finfo(x.dtype).eps)
 
 
-def rank_tolerance(correlation: Array) -> float:
-    """Eigenvalues of a correlation matrix below this share of the largest are rounding noise."""
-    return max(correlation.shape[0], 10) * float(namespace(correlation).finfo(correlation.dtype).eps)
+def rank_tolerance(correlation: Array, rounding: float) -> float:
+    """Eigenvalues of a correlation matrix below this share of the largest are noise: of its sums, or of the rows."""
+    of_sums = float(namespace(correlation).finfo(correlation.dtype).eps)
+    return max(correlation.shape[0], 10) * max(of_sums, rounding**2)
 
 
 def column_scale(moments: Moments) -> Array:

@@ -106,9 +106,11 @@ class TorchMoments(BatchMoments):
 
     @property
     def whitened(self) -> tuple[Tensor, int]:
-        U, inverse_scale = self._standardised
-        inverse, rank = inverse_and_rank(self._own.moment(U))
-        found = WhitenedAgreement.apply(self.Z, U, inverse, inverse_scale, self._own, self._partners)
+        U, inverse_scale = (wide(part) for part in self._standardised)
+        own = Own(self._pi if self._own.uniform else wide(self._pi))
+        S = own.moment(U)
+        inverse, rank = inverse_and_rank(S, rank_tolerance(S, self.rounding))
+        found = WhitenedAgreement.apply(self.Z, U, inverse, inverse_scale, own, self._partners)
         return found, self.width - rank
 
 
@@ -233,8 +235,9 @@ class WhitenedAgreement(torch.autograd.Function):
     def forward(ctx: Any, Z: Tensor, U: Tensor, P: Tensor, inverse_scale: Tensor, own: Own, M: Partners) -> Tensor:
         ctx.own, ctx.M = own, M
         cross = M.moment(U)
+        ctx.dtype = Z.dtype
         ctx.save_for_backward(U, P, cross, inverse_scale)
-        return torch.sum(P * cross)
+        return torch.sum(P * cross).to(Z.dtype)
 
     @staticmethod
     @once_differentiable
@@ -242,12 +245,17 @@ class WhitenedAgreement(torch.autograd.Function):
         U, P, cross, inverse_scale = ctx.saved_tensors
         factor = gradient * inverse_scale
         out = ctx.own.after(U, (P @ cross @ P).mul_(factor), -2)
-        return ctx.M.after(U, P * factor, 2, out), None, None, None, None, None
+        return ctx.M.after(U, P * factor, 2, out).to(ctx.dtype), None, None, None, None, None
 
 
-def inverse_and_rank(S: Tensor) -> tuple[Tensor, int]:
-    """Pseudo-inverse of a correlation matrix S and its rank; eigenvalues below `rank_tolerance` count for zero."""
-    tolerance, K = rank_tolerance(S), len(S)
+def wide(x: Tensor) -> Tensor:
+    """In float64, where the device has it."""
+    return x if x.device.type == "mps" else x.double()
+
+
+def inverse_and_rank(S: Tensor, tolerance: float) -> tuple[Tensor, int]:
+    """Pseudo-inverse of a correlation matrix S and its rank; eigenvalues below that share of the largest are zero."""
+    K = len(S)
     factor, failed = torch.linalg.cholesky_ex(S)
     if not failed:
         inverse = torch.cholesky_inverse(factor)
