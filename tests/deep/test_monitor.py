@@ -95,6 +95,21 @@ def test_pointing_one_way_is_a_collapse_only_where_directions_are_compared(objec
     assert not rings or "same way" in record["alarm_text"]
 
 
+def test_a_spread_that_stays_small_rings_and_one_that_grows_does_not():
+    """Networks begin with projections that point almost the same way, and leave that only if they learn."""
+    ours, net = monitor(objective=None), with_projections_of(lambda H: H + 8)
+    record = ours.measure(net, epoch=0)
+    assert 0.1 < record["spread"] < 0.2 and not record["alarm"], "an untrained network rings"
+    assert not ours.measure(net, epoch=1, before=record["spread"] / 2)["alarm"], "a growing spread rings"
+    again = ours.measure(net, epoch=1, before=record["spread"])
+    assert again["alarm"] and "unless it grows" in again["alarm_text"]
+
+
+def test_rho_of_fewer_sources_than_columns_is_not_told():
+    record = Monitor(rows(), [noisy, noisy], rows=K // 2).measure(network(), epoch=0)
+    assert record["rho"] == [] and record["sum_rho"] is None
+
+
 @pytest.mark.parametrize(
     "objective",
     [

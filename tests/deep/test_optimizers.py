@@ -99,7 +99,9 @@ def test_what_is_frozen_is_left_out_and_nothing_at_all_is_refused():
 def test_the_methods_weight_decay_counts_only_where_the_settings_give_none():
     module = torch.nn.Linear(2, 2, bias=False)
     decays = [
-        build_optimizer(module.named_parameters(), Training(weight_decay=given), own).param_groups[0]["weight_decay"]
+        build_optimizer(module.named_parameters(), Training(optimizer="sgd", weight_decay=given), own).param_groups[0][
+            "weight_decay"
+        ]
         for given, own in ((None, None), (None, 4e-4), (0.0, 4e-4))
     ]
     assert decays == [1e-4, 4e-4, 0.0]

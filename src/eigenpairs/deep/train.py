@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from eigenpairs._validate import whole_number
@@ -24,6 +23,7 @@ from eigenpairs.deep.run import LAST, Run
 from eigenpairs.deep.settings.card import FORMAT_VERSION, make_encoder, make_projector, named
 from eigenpairs.deep.settings.config import Config, settings_of
 from eigenpairs.deep.training.batches import Batches
+from eigenpairs.deep.training.fingerprint import of_pairs, of_samples
 from eigenpairs.deep.training.loop import Loop
 from eigenpairs.deep.training.positives import neighbors_of, views_of
 from eigenpairs.deep.training.session import Session
@@ -149,7 +149,10 @@ def train(
             on_device = chosen.to(fabric.device)
             pairs = _ring(len(chosen)) if neighbors is not None else relation
             batches = Batches(on_device, chains, pairs, training.batch_size, training.seed, fabric.device)
-            loop = Loop(network, method, _width(network, chosen), batches, training, fabric)
+            width = _width(network, chosen, [] if chains is None else chains)
+            if method.objective is not None and method.objective.unseen == "any linear map":
+                _warn_of_few_sources(batches.batch_size, width)
+            loop = Loop(network, method, width, batches, training, fabric)
         renew = None
         if neighbors is not None:
             renew = partial(neighbors_of, loop.network, on_device, neighbors, training.seed)
@@ -164,9 +167,9 @@ def train(
             "views": views_entry,
             "n_views": n_views,
             "neighbors": neighbors,
-            "relation": None if relation is None else repr(relation),
+            "relation": None if relation is None else f"{relation!r}, {of_pairs(relation)}",
             "n_samples": len(chosen),
-            "fingerprint": _fingerprint(chosen),
+            "fingerprint": of_samples(chosen),
             "training": training.model_dump(mode="json"),
             "evaluation": evaluation.model_dump(mode="json"),
         }
@@ -185,12 +188,6 @@ def _network(chosen: Samples, encoder: Any, projector: Any, seed: int) -> tuple[
     projected, projector_entry = make_projector(PROJECTOR if projector == "auto" else projector, built.n_features)
     entries = {"units": list(units.mean.shape), "encoder": encoder_entry, "projector": projector_entry}
     return Network(units, built, projected), entries
-
-
-def _fingerprint(chosen: Samples) -> str:
-    """What tells data of the same shape apart when a run goes on: a checksum of 64 samples."""
-    rows = np.unique(np.linspace(0, len(chosen) - 1, 64).astype(np.int64))
-    return hashlib.sha256(chosen.take(rows, "cpu").contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
 @contextmanager
@@ -227,23 +224,43 @@ def _fabric(training: Any) -> Any:
         log.setLevel(level)
 
 
-def _width(network: Network, chosen: Samples) -> int:
-    """Columns of the projections, by a look at two samples.
+def _width(network: Network, chosen: Samples, chains: Sequence[Any]) -> int:
+    """Columns of the projections, by a look at two samples as they are and through each chain of views.
 
     Raises
     ------
     ValueError
         If the network does not take them; what torch says of it is long.
     """
-    try:
-        with eval_mode(network):
-            Z = network(chosen.take([0, min(1, len(chosen) - 1)], device_of(network)))[1]
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"encoder and projector do not take samples of shape {chosen.shape}: {reason}") from None
+    x = chosen.take([0, min(1, len(chosen) - 1)], device_of(network))
+    Z = _first_look(network, x, f"samples of shape {chosen.shape}")
+    for at, view in enumerate(chains):
+        seen = view(x, torch.Generator(x.device).manual_seed(0))[0]
+        if seen.shape != x.shape:
+            _first_look(network, seen, f"what view {at} makes of them, of shape {tuple(seen.shape[1:])}")
     if Z.ndim != 2:
         raise ValueError(f"projector gives the shape {tuple(Z.shape)} for 2 samples; it must give (2, K)")
     return int(Z.shape[1])
+
+
+def _warn_of_few_sources(batch_size: int, width: int) -> None:
+    if batch_size < width:
+        warnings.warn(
+            f"a batch of {batch_size} sources, whitened in {width} columns, has hardly anything to learn from: choose "
+            f"a larger batch_size, or a projector with fewer than {batch_size // 2} outputs",
+            stacklevel=3,
+        )
+
+
+def _first_look(network: Network, x: torch.Tensor, called: str) -> torch.Tensor:
+    """Projections of two samples, or one line in place of what torch says."""
+    try:
+        with eval_mode(network):
+            Z: torch.Tensor = network(x)[1]
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"encoder and projector do not take {called}: {reason}") from None
+    return Z
 
 
 def _ring(n: int) -> Relation:

@@ -2,7 +2,7 @@
 
 What `DirectSet` says about the end of it is a formula; here is what it speaks about, to be integrated or trained. The
 network has W = W_L ... W_1, views x and x+ have the second moment S and the cross moment C, the target is not
-differentiated, the predictor is F^alpha + eps I, and every layer decays with eta.
+differentiated, the predictor is (F/|F|)^alpha + eps I, or the same with F itself, and every layer decays with eta.
 """
 
 from __future__ import annotations
@@ -36,10 +36,15 @@ def end_of(rate: Callable[[np.ndarray], np.ndarray], start: Any, time: float, un
     return found.y[:, -1].reshape(start.shape)
 
 
-def predictor(F: np.ndarray, alpha: float, eps: float) -> np.ndarray:
-    """F^alpha + eps I of a symmetric positive semi-definite F (K, K)."""
+SIZES: dict[str, Callable[[np.ndarray], Any]] = {"none": lambda values: 1.0, "spectral": np.max, "frobenius": np.linalg.norm}
+"""What eigenvalues of F are divided by."""
+
+
+def predictor(F: np.ndarray, alpha: float, eps: float, norm: str = "none") -> np.ndarray:
+    """(F/|F|)^alpha + eps I of a symmetric positive semi-definite F (K, K)."""
     values, vectors = np.linalg.eigh(F)
-    return (vectors * np.maximum(values, 0) ** alpha) @ vectors.T + eps * np.eye(len(F))
+    values = np.maximum(values, 0)
+    return (vectors * (values / SIZES[norm](values)) ** alpha) @ vectors.T + eps * np.eye(len(F))
 
 
 def rotation(rng: np.random.Generator, d: int) -> np.ndarray:
@@ -49,13 +54,17 @@ def rotation(rng: np.random.Generator, d: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LinearNetwork:
-    """The flow and the stochastic descent of E|P W x - stop(W x+)|^2 / 2, unnormalised.
+    """The flow and the stochastic descent of a loss between P W x and stop(W x+).
 
     Parameters
     ----------
     cross, second : (d, d)
         C and S.
     alpha, eps, weight_decay : float
+    norm : "none", "spectral" or "frobenius", default "none"
+        What F is divided by.
+    criterion : "l2" or "cosine", default "l2"
+        E|P W x - W x+|^2 / 2, or minus the cosine; in the flow with norms at their means, in the descent row by row.
     moment_of_weights : bool, default False
         F = W W^T in place of E[f f^T] = W S W^T.
     """
@@ -65,6 +74,8 @@ class LinearNetwork:
     alpha: float
     eps: float
     weight_decay: float
+    norm: str = "none"
+    criterion: str = "l2"
     moment_of_weights: bool = False
 
     def end(self, layers: np.ndarray, time: float) -> np.ndarray:
@@ -72,38 +83,122 @@ class LinearNetwork:
         W = product(end_of(self.rate, layers, time))
         return W.T @ W
 
+    def end_of_shape(self, W: np.ndarray, time: float) -> tuple[np.ndarray, float]:
+        """(d, d) W^T W over its norm at the end of the flow from W, and d log|W| / dt there.
+
+        W is held as its direction and the logarithm of its size, and so keeps its digits where it vanishes or explodes.
+        """
+
+        def rate(state: np.ndarray) -> np.ndarray:
+            V, size = state[:-1].reshape(W.shape), np.exp(state[-1])
+            V = V / np.linalg.norm(V)  # else rounding in its length would grow
+            turn = self.rate(size * V[None])[0] / size
+            along = np.sum(turn * V)
+            return np.append(turn - along * V, along)
+
+        size = np.linalg.norm(W)
+        state = end_of(rate, np.append(W / size, np.log(size)), time)
+        V = state[:-1].reshape(W.shape)
+        F = V.T @ V
+        return F / SIZES[self.norm](np.linalg.eigvalsh(F)), float(rate(state)[-1])
+
     def rate(self, layers: np.ndarray) -> np.ndarray:
         """dW_l/dt: minus the gradient of the expected loss, and weight decay."""
         W = product(layers)
-        P = predictor(W @ W.T if self.moment_of_weights else W @ self.second @ W.T, self.alpha, self.eps)
-        ascent = P.T @ (W @ self.cross - P @ W @ self.second)
+        P = predictor(W @ W.T if self.moment_of_weights else W @ self.second @ W.T, self.alpha, self.eps, self.norm)
+        Q, pull, size = P @ W, 1.0, 1.0
+        if self.criterion == "cosine":
+            length = np.sum(Q @ self.second * Q)
+            pull = np.sum(Q @ self.cross * W) / length
+            size = np.sqrt(length * np.sum(W @ self.second * W))
+        ascent = P.T @ (W @ self.cross - pull * Q @ self.second) / size
         through = [product(layers[at + 1 :]).T @ ascent @ product(layers[:at]).T for at in range(len(layers))]
         return np.stack(through) - self.weight_decay * layers
 
     def descend(
-        self, W: np.ndarray, draw: Callable[[], tuple[np.ndarray, np.ndarray]], lr: float, steps: int, averaging: float
+        self,
+        W: np.ndarray,
+        draw: Callable[[], tuple[np.ndarray, np.ndarray]],
+        lr: float,
+        steps: int,
+        averaging: float | None = None,
     ) -> np.ndarray:
-        """(d, d) W^T W, the mean over the last half of so many steps of stochastic gradient descent on batches.
+        """(d, d) W^T W, or over its norm, the mean over the last half of so many steps of stochastic gradient descent.
 
         Parameters
         ----------
         draw : callable
             Gives the two views (n, d) of a new batch.
-        averaging : float
-            mu of F <- mu F + (1 - mu) E_batch[f f^T], over both views.
+        averaging : float, optional
+            mu of F <- mu F + (1 - mu) E_batch[f f^T], over both views; F = W S W^T by default.
         """
+        slope = _cosine_slope if self.criterion == "cosine" else np.subtract
         F = W @ self.second @ W.T
         total = np.zeros_like(F)
         for step in range(steps):
             x, y = draw()
             f, g = x @ W.T, y @ W.T
-            F = averaging * F + (1 - averaging) * (f.T @ f + g.T @ g) / (2 * len(x))
-            P = predictor(F, self.alpha, self.eps)
-            gradient = P.T @ ((f @ P.T - g).T @ x + (g @ P.T - f).T @ y) / (2 * len(x))
+            if averaging is None:
+                F = W @ self.second @ W.T
+            else:
+                F = averaging * F + (1 - averaging) * (f.T @ f + g.T @ g) / (2 * len(x))
+            P = predictor(F, self.alpha, self.eps, self.norm)
+            gradient = P.T @ (slope(f @ P.T, g).T @ x + slope(g @ P.T, f).T @ y) / (2 * len(x))
             W = W - lr * (gradient + self.weight_decay * W)
             if 2 * step >= steps:
-                total += W.T @ W
+                moment = W.T @ W
+                total += moment / SIZES[self.norm](np.linalg.eigvalsh(moment))
         return total / (steps - (steps + 1) // 2)
+
+
+def _cosine_slope(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Gradient of minus the cosine in the prediction, row by row."""
+    length = np.linalg.norm(predicted, axis=1, keepdims=True)
+    q, t = predicted / length, target / np.linalg.norm(target, axis=1, keepdims=True)
+    return (np.sum(q * t, axis=1, keepdims=True) * q - t) / length
+
+
+def modes_end(net: LinearNetwork, start: np.ndarray, time: float) -> np.ndarray:
+    """F per mode, or over its norm, at the end of the flow of a diagonal W (many modes) with diagonal C and S = I."""
+    rho = np.diag(net.cross)
+
+    def rate(log: np.ndarray) -> np.ndarray:
+        F = np.exp(2 * log)
+        p = (F / SIZES[net.norm](F)) ** net.alpha + net.eps
+        if net.criterion == "l2":
+            return p * (rho - p) - net.weight_decay
+        length = np.sum(p * p * F)
+        return p * (rho - np.sum(p * rho * F) / length * p) / np.sqrt(length * np.sum(F)) - net.weight_decay
+
+    log = end_of(rate, np.log(start), time, uncoupled=net.norm == "none" and net.criterion == "l2")
+    if net.norm != "none":
+        log = log - log.max()
+    F = np.exp(2 * log)
+    return F / SIZES[net.norm](F)
+
+
+def adrift(rho: np.ndarray, alpha: float, eps: float, norm: str) -> tuple[np.ndarray, float]:
+    """Shape F/|F| of the L2 loss with a normalised F, and the rate r at which log|W| grows before weight decay.
+
+    w' = w (p rho - p^2 - eta) has no equation for the size of w. A shape that stays has one rate r for all living modes:
+    p is the larger root of p^2 - rho p + r = 0, the law of the unnormalised model with r in the place of eta, and r is
+    what makes |F/|F|| one. eta only sets the pace. With the spectral norm r = (1 + eps)(rho_1 - 1 - eps) <= -eps < 0.
+
+    Parameters
+    ----------
+    rho : (d,)
+        Descending.
+    """
+
+    def shape(r: float) -> np.ndarray:
+        p = (rho + np.sqrt(np.maximum(rho**2 - 4 * r, 0))) / 2
+        return np.where(rho**2 > 4 * r, np.maximum(p - eps, 0), 0.0) ** (1 / alpha)
+
+    low = (1 + eps) * (rho[0] - 1 - eps)
+    if norm == "spectral":
+        return shape(low), low
+    r = brentq(lambda r: np.sum(shape(r) ** 2) - 1, low, rho[0] ** 2 / 4, xtol=1e-15)
+    return shape(r), float(r)
 
 
 def deep_limit(rho: float, alpha: float, eps: float, weight_decay: float, layers: int) -> float:

@@ -1,16 +1,16 @@
-"""What is said when a loss, or a weight, is not finite any more."""
+"""What is said when a loss, a weight or a feature is not finite any more."""
 
 from __future__ import annotations
 
 
 class Diverged(RuntimeError):
-    """The loss or a weight is not finite. The last good checkpoint is kept.
+    """The loss, a weight or a feature is not finite. The last good checkpoint is kept.
 
     Parameters
     ----------
     epoch, step : int
     terms : dict of float
-        The parts of the loss; where all are finite, it is a weight that is not.
+        The parts of the loss; where all are finite, it is a weight that is not, or else a feature.
     lr : float
         The learning rate then.
     largest_weight : float
@@ -22,10 +22,15 @@ class Diverged(RuntimeError):
         spoilt = ", ".join(f"{name} = {value}" for name, value in terms.items() if not abs(value) < float("inf"))
         finite = abs(largest_weight) < float("inf")
         weights = f"the largest weight is {largest_weight:.3g}" if finite else "weights are spoilt as well"
-        loss = f"the loss is not finite at epoch {epoch}, step {step}: {spoilt}; {weights}"
+        if spoilt:
+            what = f"the loss is not finite at epoch {epoch}, step {step}: {spoilt}; {weights}"
+        elif finite:
+            what = f"features are not finite after epoch {epoch}, step {step}; {weights}"
+        else:
+            what = f"weights are not finite at epoch {epoch}, after step {step}"
         super().__init__(
-            f"{loss if spoilt else f'weights are not finite at epoch {epoch}, after step {step}'}; learning rate "
-            f"{lr:.3g}: lower it, lengthen warmup_epochs, set gradient_clip, or use precision '32'"
+            f"{what}; learning rate {lr:.3g}: lower it, lengthen warmup_epochs, set gradient_clip, or use "
+            "precision '32'"
         )
 
     def kept(self, where: str) -> Diverged:

@@ -93,12 +93,12 @@ class Loop:
                 last = self._step(batch)
                 for name, value in last.items():
                     terms[name] = terms.get(name, 0.0) + value
-                seen, images = seen + 1, images + len(batch.views)
+                seen, images = seen + 1, images + len(batch.views) // batch.n_views
                 if seen % EVERY == 0 or seen == self.batches.steps:
                     seconds = time.perf_counter() - start
                     report(self._record(number, last, images / seconds))
         record = self._record(number, {name: value / seen for name, value in terms.items()}, 0.0)
-        if not (largest := self._largest_weight()) < float("inf"):  # the last step's doing, which no loss has seen yet
+        if not (largest := self.largest_weight()) < float("inf"):  # the last step's doing, which no loss has seen yet
             raise Diverged(number, self.step_number, record["terms"], self.learning_rate, largest)
         seconds = time.perf_counter() - start
         return record | {"images_per_second": images / seconds, "seconds": seconds}
@@ -107,7 +107,7 @@ class Loop:
         values = {name: float(value) for name, value in terms.items()}
         loss = sum(values.values())
         if not abs(loss) < float("inf"):
-            raise Diverged(epoch, self.step_number, values, self.learning_rate, self._largest_weight())
+            raise Diverged(epoch, self.step_number, values, self.learning_rate, self.largest_weight())
         return {
             "epoch": epoch,
             "step": self.step_number,
@@ -122,9 +122,10 @@ class Loop:
         """Of the last step, first group."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def _largest_weight(self) -> float:
+    def largest_weight(self) -> float:
+        """Largest entry of all parameters; nan where one is."""
         sizes = [p.detach().abs().max().float() for p in self._all_parameters() if p.numel()]
-        return float(torch.stack(sizes).max())  # nan where one is, which Python's max may pass over
+        return float(torch.stack(sizes).max())  # unlike Python's max, it sees nan
 
     def _cuda_devices(self) -> list[Any]:
         return [self.fabric.device] if self.fabric.device.type == "cuda" else []

@@ -61,13 +61,13 @@ def views_of(given: Any, samples: Any, units: Units, n_views: int, has_relation:
     chains = [view.without(Normalise) if isinstance(view, Chain) else view for view in chains]
     first = samples.take([0, min(1, len(samples) - 1)])
     for view in chains:
-        _check_view(view, first if samples.kind == "images" else units(first))
+        _check_view(view, first if samples.kind == "images" else units(first), samples.kind)
     if samples.kind != "images":
         chains = [InUnits(view, units) for view in chains]
     return chains, described
 
 
-def _check_view(view: Any, x: Tensor) -> None:
+def _check_view(view: Any, x: Tensor, kind: str) -> None:
     """Raise unless the view does what views do: on two samples, before anything is written."""
     wanted = f"views: {view!r} is called as view(x, generator) and returns (x changed, dict of what it drew)"
     try:
@@ -77,6 +77,9 @@ def _check_view(view: Any, x: Tensor) -> None:
         raise TypeError(f"{wanted}; it raised: {error}") from None
     if not (isinstance(out, tuple) and len(out) == 2 and isinstance(out[0], Tensor) and len(out[0]) == len(x)):
         raise TypeError(f"{wanted}; this one returned a {type(out).__name__}")
+    if kind != "images" and out[0].shape != x.shape:
+        shapes = f"{tuple(x.shape[1:])} becomes {tuple(out[0].shape[1:])}"
+        raise ValueError(f"views: {view!r} changes the shape of {kind} ({shapes}), whose columns have units; keep it")
 
 
 def neighbors_of(network: Network, samples: Any, k: int, seed: int) -> Relation:

@@ -48,6 +48,17 @@ class Session:
     def run(self, resume: bool, overwrite: bool, tensorboard: bool, progress: bool) -> Run:
         """All epochs that are left."""
         first = self._begin(resume, overwrite)
+        try:
+            self._train(first, tensorboard, progress)
+        except Diverged:
+            raise
+        except Exception:
+            self._withdraw()
+            raise
+        return Run(self.loop.network, self.card, self.history, self.folder, self.loop.method)
+
+    def _train(self, first: int, tensorboard: bool, progress: bool) -> None:
+        """The epochs from `first` on."""
         epochs = self.card["training"]["epochs"]
         live = Live(progress=progress, epochs=epochs, steps_per_epoch=self.loop.batches.steps)
         logs = None if self.folder is None else Logs(self.folder, tensorboard, self.loop.step_number if first else None)
@@ -65,7 +76,6 @@ class Session:
             live.on_stop()
             if logs is not None:
                 logs.close()
-        return Run(self.loop.network, self.card, self.history, self.folder, self.loop.method)
 
     # ------------------------------------------------------------- beginning
 
@@ -133,7 +143,14 @@ class Session:
         every, certify_every = evaluation["every"], evaluation["certificate_every"]
         due = bool(certify_every) and (last or (epoch + 1) % certify_every == 0)
         if every and (due or last or (epoch + 1) % every == 0):
-            record |= self.monitor.measure(self.loop.network, epoch, certificate=due)
+            spreads = [earlier["spread"] for earlier in self.history if earlier.get("spread") is not None]
+            record |= self.monitor.measure(
+                self.loop.network, epoch, certificate=due, before=spreads[-1] if spreads else None
+            )
+            if "invalid" in (record["verdict"], record["verdict_projection"]):
+                raise Diverged(
+                    epoch, self.loop.step_number, record["terms"], self.loop.learning_rate, self.loop.largest_weight()
+                )
             predictor = self.loop.head.describe()
             if predictor:  # beside where the dynamics ends, which the monitor knows
                 record["predictor"] = predictor | record.get("predictor", {})
@@ -144,7 +161,7 @@ class Session:
         if logs is not None:
             logs.write(record)
         live.on_epoch(record)
-        quality = _quality(record)
+        quality = None if record.get("alarm") else _quality(record)
         if quality is not None and quality > self.best:
             self.best = quality
             self._save(BEST, record["epoch"])
@@ -156,10 +173,28 @@ class Session:
         save_checkpoint(self.folder / name, self.loop.modules, self.loop.optimizer, extra=extra)
 
     def _kept(self) -> str:
+        """Where the last good network is."""
         if self.folder is None or not has_checkpoint(self.folder / LAST):
             return "no checkpoint was written yet"
         epoch = load_checkpoint(self.folder / LAST)["epoch"]
-        return f"the checkpoint of epoch {epoch} is kept in {self.folder / LAST}"
+        alarms = [record["alarm"] for record in self.history if record["epoch"] == epoch and "alarm" in record]
+        said = f"the checkpoint of epoch {epoch} is kept in {self.folder / LAST}"
+        if not any(alarms):
+            return said
+        if not has_checkpoint(self.folder / BEST):
+            return f"{said}, but had collapsed by then"
+        best = load_checkpoint(self.folder / BEST)["epoch"]
+        return f"{said}, but had collapsed by then; that of epoch {best} is kept in {self.folder / BEST}"
+
+    def _withdraw(self) -> None:
+        """Leave no folder behind that says there is a run, where an error came before its first checkpoint."""
+        if self.folder is None or any(has_checkpoint(self.folder / name) for name in (LAST, BEST)):
+            return
+        for name in (CARD, LOG):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / BOARD, ignore_errors=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
 
 def _quality(record: dict[str, Any]) -> float | None:

@@ -105,7 +105,9 @@ class Monitor:
         """Draw the rows and pairs that are looked at, again where the relation is a new one."""
         self.watched = Watched.draw(len(self.samples), self.views, relation, self.rows, self.seed)
 
-    def measure(self, network: nn.Module, epoch: int, certificate: bool | None = None) -> dict[str, Any]:
+    def measure(
+        self, network: nn.Module, epoch: int, certificate: bool | None = None, before: float | None = None
+    ) -> dict[str, Any]:
         """A record of the network as it is; its mode, its weights and the global random state stay as they are.
 
         Parameters
@@ -115,30 +117,34 @@ class Monitor:
         epoch : int
         certificate : bool, optional
             Whether to certify the head; by default every `certificate_every` epochs, from epoch 0 on.
+        before : float, optional
+            `spread` of the last record.
 
         Returns
         -------
         dict
-            knn (by name of labels), rankme, rankme_projection, sum_rho, verdict, verdict_projection, alarm, alarm_text,
-            rho; with a certificate those of `head_certificate`. Ready for JSON: None where a number is undefined.
+            knn (by name of labels), rankme, rankme_projection, spread (of the projections, normalised), sum_rho,
+            verdict, verdict_projection, alarm, alarm_text, rho (empty with fewer sources than columns); with a
+            certificate those of `head_certificate`. Ready for JSON: None where a number is undefined.
         """
         device = device_of(network) if self.device is None else self.device
         H, Z = self.watched.embed(network, self.samples, device, self.batch_size)
         found, projected = diagnose(H, self.watched.relation), diagnose(Z, self.watched.relation, objective=self._seen)
-        alarm = collapse_alarm(found, projected, self._on_sphere)
+        alarm = collapse_alarm(found, projected, self._on_sphere, before)
         finite = bool(np.isfinite(H).all() and np.isfinite(Z).all())
         rho = take_pair_moments(Z, self.watched.relation).rho if finite else np.empty(0)
         record = {
             "knn": self._knn(network, device),
             "rankme": _metric(found, "rankme"),
             "rankme_projection": _metric(projected, "rankme"),
-            # With fewer sources than features some direction has any rho.
+            "spread": _metric(projected, "normalized_std"),
+            # With fewer sources than columns some direction has any rho.
             "sum_rho": _metric(found, "sum_rho") if len(H) > 2 * H.shape[1] else None,
             "verdict": found.verdict,
             "verdict_projection": projected.verdict,
             "alarm": bool(alarm),
             "alarm_text": alarm,
-            "rho": rho[:KEPT].tolist(),
+            "rho": rho[:KEPT].tolist() if len(Z) > 2 * Z.shape[1] else [],
         }
         due = self.certificate_every > 0 and epoch % self.certificate_every == 0
         if self.objective is None or not (due if certificate is None else certificate):
