@@ -69,6 +69,20 @@ def test_a_condition_without_the_redundancy_is_seen(monkeypatch):
     assert failed("barlow-is-cca") == ["r adding up to 1: CCA's loss above the trained"]
 
 
+def test_modes_of_negative_correlation_taken_for_positive_are_seen(monkeypatch):
+    right = BarlowIsCca.best_of_top_modes
+    monkeypatch.setattr(BarlowIsCca, "best_of_top_modes", staticmethod(lambda r, weight: right(abs(r), weight)))
+    found = failed("barlow-is-cca")
+    assert len(found) == 2 and all("best gains of the top K" in what and "-" in what for what in found)
+
+
+def test_a_reading_of_the_top_modes_as_whitening_is_seen(monkeypatch):
+    """Whitening costs more on all-positive spectra as well, and so says nothing about which modes to take."""
+    monkeypatch.setattr(BarlowIsCca, "best_of_top_modes", staticmethod(BarlowIsCca.whitened_loss))
+    found = failed("barlow-is-cca")
+    assert len(found) == 2 and not any("-" in what for what in found)
+
+
 @pytest.mark.parametrize("form", ["least-squares", "practice"])
 def test_wrong_thresholds_of_vicreg_are_seen(monkeypatch, form):
     right = RankStaircase.thresholds
@@ -100,6 +114,19 @@ def test_reversed_modes_reverse_the_guidelines(monkeypatch):
     found = failed("alignment")
     assert any("few labels, aligned" in what for what in found)
     assert any("few labels, misaligned" in what for what in found)
+    assert any("many labels, aligned" in what and "little" not in what for what in found)
+
+
+def test_a_probe_without_its_ridge_is_seen(monkeypatch):
+    """With few labels; with many, least squares is nearly as good."""
+    right = Alignment.plan
+
+    def plan(self, gains, target, n):
+        gains, ridge, error = right(self, gains, target, n)
+        return gains, 1e-3 * ridge, error
+
+    monkeypatch.setattr(Alignment, "plan", plan)
+    assert any("against the formula" in what for what in failed("alignment"))
 
 
 def test_another_relation_than_that_of_the_labels_is_seen(monkeypatch):
@@ -117,6 +144,21 @@ def test_pairs_have_the_correlations_asked_for():
     np.testing.assert_allclose(a.T @ a, b.T @ b, atol=1e-10, err_msg="the views' covariances differ")
     np.testing.assert_allclose(ep.spectrum(X, relation).rho, rho, atol=1e-12)
     assert not np.allclose(exact_pairs(rho, seed=4)[0], X)
+
+
+def test_the_best_gains_of_the_top_modes():
+    """Those of the water-filling where all are positive; 1.198 against an attained 1 for r = (1, -.1)."""
+    r = np.array([0.9, 0.6, 0.2, 0.05])
+    found = BarlowIsCca.best_of_top_modes(r, 0.5)
+    assert found == pytest.approx(ep.BarlowTwins(0.5).optimum(r, 4).loss, abs=1e-9)
+    assert found < BarlowIsCca.whitened_loss(r, 0.5) - 0.3
+    assert BarlowIsCca.best_of_top_modes(np.array([1.0, -0.1]), 1.0) == pytest.approx(1.198, abs=1e-3)
+
+
+@pytest.mark.parametrize(("classes", "members"), [(2, 2), (3, 2), (2, 5)])
+def test_ranks_on_few_rows(classes, members):
+    found = lab.run("rank-staircase", **(SMALL["rank-staircase"] | {"classes": classes, "members": members}))
+    assert found.verdict == "holds", [c.sentence for c in found.result.checks if not c.holds]
 
 
 def test_training_does_not_know_the_optimum_and_finds_it():
@@ -151,6 +193,12 @@ def test_the_condition_of_the_mds_reading_is_sharp():
     ("name", "parameters", "message"),
     [
         ("simclr-is-mds", {"ratios": (0.5, 0.8)}, "some above 1.1"),
+        ("simclr-is-mds", {"ratios": (0.5, 1.0, 1.5)}, "on both sides of 1"),
+        ("simclr-is-mds", {"bandwidth": 0.1}, "bandwidth"),
+        ("barlow-is-cca", {"correlations": (0.9, 0.7, 0.69, 0.5), "margin": 0.2}, "further apart"),
+        ("barlow-is-cca", {"correlations": (0.3, 0.2, 0.1, 0.01)}, "below 1"),
+        ("rank-staircase", {"margin": 0.45}, "smaller margin"),
+        ("alignment", {"noise": 0.0}, "noise"),
         ("barlow-is-cca", {"correlations": (0.9, 0.5)}, "four or more"),
         ("rank-staircase", {"width": 20}, "width <= modes"),
         ("alignment", {"weights": (0, 1)}, "must contain 0 and 3"),

@@ -14,18 +14,24 @@ from eigenpairs.lab.result import Check, Result
 from eigenpairs.objective import SimCLR
 from eigenpairs.relation import Relation
 
+ATTAINED = 1e-7
+"""A loss that is no further above its lower bound has attained it."""
+
 
 @dataclass
 class SimclrIsMds(Experiment):
     """SimCLR's optimum has squared distances -2 tau log G + constant, if unit vectors with such distances exist.
 
-    Claim: SimCLR embeds the samples by multidimensional scaling of the dissimilarities -tau log G, and its optimum
-    has the rank of G.
+    Claim: SimCLR embeds the samples by multidimensional scaling of the dissimilarities -tau log G, up to a constant,
+    if unit vectors with such distances exist: for Gaussian similarities of points x and -x on a sphere, as long as tau
+    is below the squared bandwidth; beyond, a dot product still does, the cosine no longer. The rank of the optimum is
+    not that of G: a full-rank G has an optimum of rank dim(x) + 1 or less, and C classes one of rank C - 1.
 
-    Source: Balestriero & LeCun 2022 (arXiv 2205.11508), SimCLR as a global spectral method; setting in the spirit of
-    the paper. The condition is ours. The loss is the cross-entropy of the rows of G against softmax(cos/tau), hence
-    at least the entropy of the rows, attained iff cos(z_i, z_j) = tau (log G_ij + c) for all i != j: iff for some c
-    the matrix with these entries and ones on its diagonal is positive semi-definite.
+    Source: Balestriero & LeCun 2022 (arXiv 2205.11508), SimCLR as a global spectral method, whose optimum would have
+    the rank of G; setting in the spirit of the paper. The condition is ours. The loss is the cross-entropy of the rows
+    of G against softmax(cos/tau), hence at least the entropy of the rows, attained iff
+    cos(z_i, z_j) = tau (log G_ij + c) for all i != j: iff for some c the matrix with these entries and ones on its
+    diagonal is positive semi-definite.
 
     Setting: (1) points x and -x on a sphere, G_ij = exp(-|x_i - x_j|^2/(2 h^2)); each row of Z is free, NT-Xent is
     minimised by descent for temperatures on both sides of h^2, which the condition gives as the limit. (2) Classes,
@@ -33,8 +39,8 @@ class SimclrIsMds(Experiment):
 
     Expected: for tau < h^2 the loss is the entropy and the distances are those of classical scaling, up to a constant
     that the loss leaves open. Beyond, the loss stays above the entropy, unless the critic is a dot product, whose
-    norms are free. Rank(Z) = rank(G) fails: a full-rank G has an optimum of rank dim(x) + 1; C classes end as a
-    simplex of rank C - 1, whatever rank(G).
+    norms are free. A full-rank G has an optimum of rank dim(x) + 1 or less; C classes end as a simplex of rank C - 1,
+    whether G, with self-pairs or without, has rank C or is full-rank.
     """
 
     paper: ClassVar[str] = "A"
@@ -46,7 +52,7 @@ class SimclrIsMds(Experiment):
     bandwidth: float = 0.7
     """h; distances on the unit sphere are up to 2."""
     ratios: tuple[float, ...] = (0.3, 0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.4, 1.6, 2.0)
-    """Temperatures in units of h^2; the first below 0.9 are looked at more closely."""
+    """Temperatures in units of h^2; the largest below 0.9 is looked at more closely."""
     classes: int = 4
     members: int = 4
     sources: int = 12
@@ -59,8 +65,13 @@ class SimclrIsMds(Experiment):
             raise ValueError(f"dimension = {self.dimension}: need at least 2, and more pairs_of_points than that")
         if min(self.classes, self.members, self.sources) < 2:
             raise ValueError("need at least two classes, members and sources")
-        if not (min(self.grid) < 0.9 and max(self.grid) > 1.1):
-            raise ValueError(f"ratios = {self.ratios!r}: need some below .9 and some above 1.1")
+        grid = self.grid
+        if not (0 < grid[0] < 0.9 and grid[-1] > 1.1):
+            raise ValueError(f"ratios = {self.ratios!r}: need some above 0 and below .9 and some above 1.1")
+        if np.any(np.abs(grid - 1) < 0.049):
+            raise ValueError(f"ratios = {self.ratios!r}: leave .05 on both sides of 1, where the condition ends")
+        if not (0.4 <= self.bandwidth <= 1 and self.temperature >= 0.1):
+            raise ValueError("need .4 <= bandwidth <= 1 and temperature >= .1: similarities beyond vanish or are alike")
 
     @property
     def grid(self) -> np.ndarray:
@@ -76,10 +87,10 @@ class SimclrIsMds(Experiment):
         gaps, possible = [], []
         for at, ratio in enumerate(self.grid):
             tau = ratio * self.bandwidth**2
-            gaps.append(self.descend(relation, tau, self.dimension + 1)[1] - entropy)
+            gaps.append(self.descend(relation, tau, self.dimension + 1, bound=entropy)[1] - entropy)
             possible.append(self.is_possible(log_G, tau))
             progress(0.3 + 0.5 * (at + 1) / len(self.grid))
-        attained = np.array(gaps) < 1e-7
+        attained = np.array(gaps) < ATTAINED
         checks += [
             Check("temperatures at which the condition misjudges training", float(np.sum(attained != possible)), 0.0),
             Check("largest tau/h^2 that the condition allows", float(max(self.grid[possible], default=0.0)),
@@ -87,7 +98,7 @@ class SimclrIsMds(Experiment):
             Check(f"loss above the entropy at tau = {self.grid[-1]:g} h^2", gaps[-1], 1e-2, kind="at least"),
         ]  # fmt: skip
         dot = self.descend(relation, float(self.grid[-1]) * self.bandwidth**2, relation.n_samples, "dot")
-        checks.append(Check("the same with a dot product for the cosine", dot[1] - entropy, 0.0, 1e-7))
+        checks.append(Check("the same with a dot product for the cosine", dot[1] - entropy, 0.0, ATTAINED))
         found, collapsed = self.where_G_is_zero()
         progress(1.0)
         title = "Where the condition ends, the loss leaves the entropy of G"
@@ -139,17 +150,23 @@ class SimclrIsMds(Experiment):
         i, j = np.triu_indices(len(log_G), 1)
         return log_G, Relation.from_edges(i, j, np.exp(log_G[i, j]), len(log_G))
 
-    def descend(self, relation: Relation, tau: float, width: int, critic: str = "cosine") -> tuple[np.ndarray, float]:
-        """Rows Z, of length one for cosines, and their loss."""
-        found = train(SimCLR(tau, critic), np.eye(relation.n_samples), relation, width, starts=2, seed=self.seed)
+    def descend(
+        self, relation: Relation, tau: float, width: int, critic: str = "cosine", bound: float = np.inf
+    ) -> tuple[np.ndarray, float]:
+        """Rows Z, of length one for cosines, and their loss; more starts if two do not reach a bound on it."""
+        objective, rows = SimCLR(tau, critic), np.eye(relation.n_samples)
+        found = train(objective, rows, relation, width, starts=2, seed=self.seed)
+        if found.loss > bound + ATTAINED:
+            more = train(objective, rows, relation, width, starts=4, seed=self.seed + 1)
+            found = min(found, more, key=lambda end: end.loss)
         return (unit(found.Z) if critic == "cosine" else found.Z), found.loss
 
     def below(self, log_G: np.ndarray, relation: Relation, entropy: float, ratio: float) -> tuple[list[Check], Panel]:
         """At a temperature where the reading holds: distances, loss, rank."""
         tau, n, narrow = ratio * self.bandwidth**2, len(log_G), self.dimension + 1
         wanted = self.dissimilarity(log_G, tau)
-        Z, loss = self.descend(relation, tau, narrow)
-        wide = self.descend(relation, tau, n)[0]
+        Z, loss = self.descend(relation, tau, narrow, bound=entropy)
+        wide, loss_wide = self.descend(relation, tau, n, bound=entropy)
         scaled = squared_distances(classical_scaling(wanted, narrow))
         other = np.triu_indices(n, 1)
         excess = (squared_distances(wide) - wanted)[other]
@@ -158,9 +175,10 @@ class SimclrIsMds(Experiment):
         rank = float(visible_rank(Z))
         checks = [
             Check(f"squared distances in {narrow} columns against classical scaling, error", error, 0.0, 1e-4),
-            Check("loss above the entropy of the rows of G", loss - entropy, 0.0, 1e-8),
+            Check("loss above the entropy of the rows of G", max(loss, loss_wide) - entropy, 0.0, 1e-8),
             Check(f"spread of the constant in {n} columns", float(np.std(excess)), 0.0, 1e-3),
-            Check("rank(G) above the rank of a global optimum by", full - rank, 1.0, kind="at least"),
+            Check("rank of G", full, float(n)),
+            Check("rank of a global optimum", rank, float(narrow), kind="at most"),
         ]
         at = np.sort(np.random.default_rng(0).permutation(len(excess))[:150])
         values = wanted[other][at]
