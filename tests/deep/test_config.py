@@ -66,6 +66,11 @@ def line(tmp_path, text):
             "[views] preset: 'none' leaves no positives; give [data] pairs or neighbors as well",
         ),
         (
+            "[output]\nfolder = 'x'\n[data]\npath = 'x'\nneighbors = 4\n[views]\nn_views = 3",
+            "[views] n_views: 3 beside [data] neighbors = 4; a sample and its neighbour are two views, leave n_views "
+            "out",
+        ),
+        (
             "[views]\nn_views = 1",
             "[views] n_views: 1 leaves no positives; give 2 or more, or [data] pairs or neighbors",
         ),
@@ -149,6 +154,20 @@ def test_defaults_follow_from_what_is_given():
     assert Training(optimizer="lars", batch_size=4096).learning_rate == pytest.approx(3.2)
     assert (Training().warmup, Training(epochs=20).warmup, Training(schedule="constant").warmup) == (10, 2, 0)
     assert Training(lr=0.5, warmup_epochs=0).learning_rate == 0.5 and Training(epochs=1, warmup_epochs=1).warmup == 1
+
+
+def test_paths_of_the_command_line_are_relative_to_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "run.toml").write_text(NEEDED)
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "b").write_text("")
+    monkeypatch.chdir(here)
+    changes = dict.fromkeys(("data.path", "data.pairs", "data.cache", "encoder.weights"), "../a.x")
+    read = read_config(tmp_path / "run.toml", changes | {"data.labels": '{y = "../y.npy", column = "a", file = "b"}'})
+    for path in (read.data.path, read.data.pairs, read.data.cache, read.encoder.weights):
+        assert path.resolve() == tmp_path / "a.x", f"{path} is relative to another folder"
+    assert read.data.labels["y"].resolve() == tmp_path / "y.npy"
+    assert str(read.data.labels["column"]) == "a" and read.data.labels["file"] == here / "b"
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -1,5 +1,7 @@
 """Samples from arrays, tensors, tables and files: what is recognised, what is refused, and how batches are taken."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from support import require
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 
 from eigenpairs.deep.data import Samples, samples  # noqa: E402
+from eigenpairs.deep.data.like import samples_like  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -74,8 +77,13 @@ def test_layout_decides_what_the_shape_leaves_open():
         (pixels(5, 9, 8), {"split": "train"}, "split = 'train' needs a folder with parts"),
         (pixels(5, 9, 8), {"split": "dev"}, "split = 'dev' is unknown; choose from 'train', 'test'"),
         (pixels(5, 9, 8), {"labels": [0, 1]}, r"labels 'label' have shape \(2,\), the data has 5 samples"),
+        (pixels(5, 9), {"layout": "channels-last"}, "says where images have their channels; data holds rows: leave it"),
+        (np.array([[0.0, 1.0], [0.0, -1e300]]), {}, r"row 1, column 1 is -1e\+300, too large for float32"),
+        (RNG.normal(size=(5, 2, 7)) * 1e39, {"kind": "series"}, r"row 0, column \(0, 0\) is .*, too large for float32"),
+        (torch.ones(3, 2, dtype=torch.complex64), {}, r"dtype torch\.complex64; give real numbers"),
         (pixels(5, 9), {"labels": "species"}, "'species' is neither a column of the data nor a file"),
         (pixels(5, 9), {"labels": np.linspace(0, 1, 5)}, r"labels 'label'\[1\] = 0.25 is not a whole number"),
+        (pixels(2, 9), {"labels": [np.nan, 0.5]}, r"labels 'label'\[1\] = 0.5 is not a whole number"),
     ],
 )
 def test_what_is_ambiguous_or_unfit_is_refused_in_one_line(array, options, message):
@@ -93,6 +101,35 @@ def test_labels_become_codes_in_sorted_order():
     assert found.labels["kind"].tolist() == [1, 0, -1, 1] and found.label_names["kind"] == ("a", "b")
     assert found.labels["year"].tolist() == [1, 0, 1, -1] and found.label_names["year"] == ("1999", "2001")
     assert all(codes.dtype == np.int64 for codes in found.labels.values())
+
+
+def test_missing_numbers_are_no_label():
+    numbers = [10, None, 9, 10]
+    given = {"array": np.array([10, np.nan, 9, 10]), "tensor": torch.tensor([10, torch.nan, 9, 10])}
+    if importlib.util.find_spec("pandas"):
+        import pandas as pd
+
+        given |= {"pandas": pd.Series(numbers), "Int64": pd.Series(numbers, dtype="Int64")}
+    if importlib.util.find_spec("polars"):
+        import polars as pl
+
+        given |= {"polars": pl.Series(numbers)}
+    for name, values in given.items():
+        found = samples(np.zeros((4, 2)), labels=values)
+        assert found.labels["label"].tolist() == [1, -1, 0, 1], f"{name}: other codes, or the missing one has one"
+        assert found.label_names["label"] == ("9", "10"), f"{name}: other names"
+
+
+@pytest.mark.parametrize("kind", ["float64", "Int64"])
+def test_missing_numbers_in_a_column_are_no_label(tmp_path, kind):
+    frame = require("pandas", "frames").DataFrame({"a": [1.0, 2.0, 3.0], "y": [4, None, 2]}).astype({"y": kind})
+    sources = [frame]
+    if importlib.util.find_spec("pyarrow"):
+        frame.to_parquet(tmp_path / "table.parquet")
+        sources.append(tmp_path / "table.parquet")
+    for source in sources:
+        found = samples(source, labels="y")
+        assert found.labels["y"].tolist() == [1, -1, 0] and found.shape == (1,), f"{source}"
 
 
 def test_labels_are_added_to_samples_that_have_some():
@@ -136,6 +173,58 @@ def test_labels_from_files(tmp_path):
     np.save(tmp_path / "two.npy", np.ones((2, 2)))
     with pytest.raises(ValueError, match=r"two\.npy has 2 columns; give a table with one"):
         samples(np.ones((2, 3)), labels=tmp_path / "two.npy")
+
+
+# ------------------------------------------------------- read in the same way
+
+
+def test_what_was_given_to_read_a_source_is_kept(tmp_path):
+    (tmp_path / "table.csv").write_text("a,species,b\n1,cat,2\n3,dog,4\n5,cat,6\n")
+    found = samples(tmp_path / "table.csv", labels={"animal": "species", "odd": [0, 1, 0]})
+    assert found.reading == {"labels": {"animal": "species"}}, "a label column was forgotten, or an array remembered"
+    for kept in (found.subset([0, 2]), found.to("cpu"), samples(found, labels={"more": [1, 2, 3]})):
+        assert kept.reading == found.reading
+    assert samples(pixels(5, 8, 8, 8), layout="channels-last").reading == {"layout": "channels-last"}
+    assert samples(pixels(5, 8)).reading == {}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "frame"])
+def test_a_table_is_read_alike_with_its_label_column_and_without(tmp_path, suffix):
+    frame = require("pandas", "frames").DataFrame({"a": [1.0, 3.0], "y": [7, 8], "b": [2.0, 4.0]})
+
+    def stored(table, name):
+        if suffix == "frame":
+            return table
+        if suffix == "parquet":
+            require("pyarrow", "data")
+        path = tmp_path / f"{name}.{suffix}"
+        table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+        return path
+
+    first = samples(stored(frame, "first"), labels="y")
+    same, bare = stored(frame, "same"), stored(frame.drop(columns="y"), "bare")
+    again = samples_like(same, first.kind, first.shape, first.reading)
+    assert again.inputs.tolist() == [[1, 2], [3, 4]] and again.labels["y"].tolist() == [0, 1], "read in another way"
+    without = samples_like(bare, first.kind, first.shape, first.reading)
+    assert without.inputs.tolist() == [[1, 2], [3, 4]] and without.labels == {}
+    with pytest.raises(ValueError, match="split = 'test' needs a folder with parts"):
+        samples_like(same, first.kind, first.shape, first.reading, split="test")
+
+
+@given(st.permutations([3, 4, 8, 9]), st.sampled_from(["channels-first", "channels-last"]), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_images_are_read_in_the_layout_of_the_first(sides, layout, equal):
+    sides = [8, 8, 8] if equal else sides[:3]
+    first = samples(pixels(2, *sides), layout=layout)
+    new = pixels(5, *sides)
+    again = samples_like(new, "images", first.shape, first.reading)
+    assert np.array_equal(again.inputs, samples(new, layout=layout).inputs), "the channels were looked for elsewhere"
+    if not equal:  # the shape alone says which layout new images have
+        turned = new.transpose(0, 3, 1, 2) if layout == "channels-last" else new.transpose(0, 2, 3, 1)
+        found = samples_like(turned, "images", first.shape, first.reading)
+        assert np.array_equal(found.inputs, again.inputs), (
+            "images in the other layout were not recognised by their shape"
+        )
 
 
 # ----------------------------------------------------------------- files
@@ -198,6 +287,11 @@ def test_only_small_sets_are_copied_to_the_device(stored):
     assert isinstance(mapped.to("cpu").inputs, torch.Tensor)
     assert mapped.to("cpu", limit=mapped.nbytes).inputs is not mapped.inputs
     assert mapped.to("cpu", limit=mapped.nbytes - 1) is mapped, "a set over the limit was copied"
+
+
+def test_bfloat16_is_read_as_float32():
+    rows = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert torch.equal(samples(rows).take([2, 1]), rows[[2, 1]].float())
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float16", "float32", "float64"])

@@ -9,6 +9,7 @@ from support import require
 torch = pytest.importorskip("torch", reason="comes with the extra deep")
 
 from eigenpairs.deep.data import samples  # noqa: E402
+from eigenpairs.deep.data.like import samples_like  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -255,6 +256,28 @@ def test_parts_of_a_folder_are_picked_by_split(tmp_path, save):
     assert len(whole) == 4 and sorted(whole.labels["label"].tolist()) == [-1, 0, 1, 1]
     with pytest.raises(ValueError, match=r"split = 'test' is not in .* choose from 'train', 'all'"):
         samples_without_test(folder, options)
+
+
+def test_a_folder_is_read_alike_in_size_and_part(tmp_path, save, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name, side in (("train/cat/1.png", 9), ("train/dog/2.png", 8), ("val/dog/3.png", 7)):
+        save(tmp_path / "parts" / name, pixels(side, side + 3, 3))
+    first = samples(tmp_path / "parts", size=4, split="test")
+    assert first.reading == {"size": 4, "split": "test"}
+
+    def read(folder, **options):
+        return samples_like(folder, "images", first.shape, first.reading, **options)
+
+    assert np.array_equal(read(tmp_path / "parts").inputs, first.inputs), "another part, or another size"
+    assert len(read(tmp_path / "parts", split="train")) == 2 and len(read(tmp_path / "parts", split="all")) == 3
+    assert read(tmp_path / "parts" / "train").shape == (3, 4, 4), "a folder without parts was not taken as a whole"
+
+
+def test_layout_is_not_of_folders(pets, tmp_path):
+    with pytest.raises(ValueError, match="in a folder and in Samples they are in place: leave it out"):
+        samples(pets[0], layout="channels-last", cache=tmp_path / "cache")
+    with pytest.raises(ValueError, match="layout = 'hwc' is unknown"):
+        samples(pets[0], layout="hwc", cache=tmp_path / "cache")
 
 
 def samples_without_test(folder, options):

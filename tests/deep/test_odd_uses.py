@@ -11,6 +11,7 @@ pytest.importorskip("lightning_fabric", reason="comes with the extra deep")
 
 import eigenpairs as ep  # noqa: E402
 from eigenpairs.deep.methods import Direct  # noqa: E402
+from eigenpairs.deep.run import Run, read_run, weights_folder  # noqa: E402
 from eigenpairs.deep.training.accumulate import backward_in_parts, parts_of  # noqa: E402
 from eigenpairs.deep.training.diverged import Diverged  # noqa: E402
 
@@ -29,11 +30,18 @@ def train(X=ROWS, objective="vicreg", **more):
     return ep.deep.train(X, objective, **(SMALL | more))
 
 
+def counting_inputs():
+    """A module whose attribute of that name is something else."""
+    module = torch.nn.Linear(6, 4)
+    module.n_features = 6
+    return module
+
+
 # ------------------------------------------------------------- spoilt weights
 
 
 def test_weights_spoilt_by_an_epochs_last_step_are_not_kept(tmp_path):
-    given = {"out": tmp_path / "run", "batch_size": 60, "epochs": 2, "warmup_epochs": 0.0}
+    given = {"out": tmp_path / "run", "batch_size": 60, "epochs": 2, "warmup_epochs": 0.0, "optimizer": "sgd"}
     with pytest.raises(Diverged, match=r"weights are not finite at epoch 0, after step 1; .*no checkpoint was written"):
         train(lr=3e38, **given)
     assert not (tmp_path / "run" / "last").exists(), "a checkpoint of spoilt weights was written"
@@ -44,11 +52,10 @@ def test_weights_spoilt_by_an_epochs_last_step_are_not_kept(tmp_path):
 
 def test_a_run_cut_off_before_its_first_checkpoint_can_be_resumed(tmp_path):
     class Interrupting:
-        calls = 0
+        on = True
 
         def __call__(self, x, generator):
-            self.calls += 1
-            if self.calls == 4:
+            if self.on and len(x) == 20:  # a batch; what comes before training looks at other numbers of rows
                 raise KeyboardInterrupt
             return noisy(x, generator)
 
@@ -60,7 +67,7 @@ def test_a_run_cut_off_before_its_first_checkpoint_can_be_resumed(tmp_path):
     with pytest.raises(ValueError, match=r"was made with training = \{batch_size: 20\}, now 30"):
         train(views=Interrupting(), out=tmp_path / "run", resume=True, batch_size=30)
     view = Interrupting()
-    view.calls = 100
+    view.on = False
     resumed, whole = train(views=view, out=tmp_path / "run", resume=True), train(views=noisy)
     np.testing.assert_array_equal(
         resumed.transform(ROWS), whole.transform(ROWS), err_msg="another run than a whole one"
@@ -102,7 +109,12 @@ def test_errors_come_before_anything_is_written(tmp_path):
         "file is a file; choose a new folder": {"out": tmp_path / "file"},
         r"called as view\(x, generator\) and returns .*; this one returned a Tensor": {"views": lambda x, g: x},
         "called as view.*; it raised: .*positional": {"views": lambda x: x},
-        "RandomResizedCrop: x has shape": {"views": "simclr-cifar"},
+        "views: the preset 'simclr-cifar' takes images, not rows; for rows choose from 'rows'": {
+            "views": "simclr-cifar"
+        },
+        "no folder of a run; give the folder of a run, or of one of its checkpoints": {"weights": "nope"},
+        "attribute n_features is 6, but it gives 4 features": {"encoder": counting_inputs()},
+        "n_views = 3 beside neighbors": {"n_views": 3, "neighbors": 4},
         "nothing to train": {"encoder": torch.nn.Flatten(), "projector": None},
         "do not take samples of shape": {"projector": torch.nn.Linear(9, 2)},
         "must have the same dtype": {"encoder": torch.nn.Linear(6, 4).double()},
@@ -111,7 +123,7 @@ def test_errors_come_before_anything_is_written(tmp_path):
         "kind: belongs to the data; give ep.deep.samples": {"kind": "rows"},
     }
     for words, wrong in cases.items():
-        with pytest.raises((ValueError, TypeError, FileExistsError), match=words):
+        with pytest.raises((ValueError, TypeError, OSError), match=words):
             train(**({"out": out} | wrong))
         assert not out.exists(), f"{words}: a folder was made before the error"
 
@@ -120,6 +132,51 @@ def test_a_best_epoch_that_was_never_measured_is_said_to_be_missing(tmp_path):
     train(out=tmp_path / "run", every=0)
     with pytest.raises(FileNotFoundError, match=r"no best epoch.*load 'last'"):
         ep.deep.load_run(tmp_path / "run", "best")
+
+
+def test_a_run_of_modules_of_ones_own_is_loaded_with_fresh_ones(tmp_path):
+    def parts():
+        return {"encoder": torch.nn.Linear(6, 4), "projector": torch.nn.Linear(4, 3)}
+
+    run = train(out=tmp_path / "run", **parts())
+    for given, missing in (({}, "encoder"), ({"encoder": parts()["encoder"]}, "projector")):
+        with pytest.raises(ValueError, match=rf"run's {missing} is a Linear of your own.*load_run\(folder, {missing}="):
+            ep.deep.load_run(tmp_path / "run", **given)
+    again = ep.deep.load_run(tmp_path / "run", **parts())
+    np.testing.assert_array_equal(again.transform(ROWS), run.transform(ROWS), err_msg="loaded features differ")
+    np.testing.assert_array_equal(again.project(ROWS), run.project(ROWS), err_msg="loaded projections differ")
+    shown = read_run(tmp_path / "run")
+    assert repr(shown) == repr(run) and shown.curves == again.curves
+    with pytest.raises(ValueError, match="was read without its network"):
+        shown.transform(ROWS)
+
+
+def test_weights_are_those_of_a_run_or_of_one_of_its_checkpoints(tmp_path):
+    train(out=tmp_path / "run")
+    assert weights_folder(tmp_path / "run") == tmp_path / "run" / "last"
+    assert weights_folder(tmp_path / "run" / "best") == tmp_path / "run" / "best"
+    begun, best = train(weights=tmp_path / "run" / "best", lr=1e-30), ep.deep.load_run(tmp_path / "run", "best")
+    for own, kept in zip(begun.network.parameters(), best.network.parameters(), strict=True):
+        torch.testing.assert_close(own, kept, msg="training began from other weights")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "run.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="begun is a run without a checkpoint; give the folder of a run"):
+        weights_folder(tmp_path / "begun")
+
+
+def test_a_run_reads_data_as_its_training_data_was_read(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, 8, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    data = ep.deep.samples(tmp_path / "images.npy", layout="channels-last", labels=np.arange(20) % 2)
+    run = train(data, views=noisy, out=tmp_path / "run")
+    expected = run.transform(data)
+    again = ep.deep.load_run(tmp_path / "run")
+    for given in (tmp_path / "images.npy", images):
+        np.testing.assert_array_equal(again.transform(given), expected, err_msg="read in another layout")
+    older = {key: value for key, value in again.card.items() if key != "reading"}
+    with pytest.raises(ValueError, match="say layout = 'channels-first'"):
+        Run(again.network, older, [], None).transform(images)
 
 
 def test_a_collapsed_run_shows_it():

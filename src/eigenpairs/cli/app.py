@@ -22,7 +22,7 @@ from eigenpairs.cli.inspect import inspect
 from eigenpairs.cli.lab import lab
 from eigenpairs.cli.report import report
 from eigenpairs.cli.search import search
-from eigenpairs.cli.train import train
+from eigenpairs.cli.train import Interrupted, train
 from eigenpairs.cli.transform import transform
 
 HELP = "Pairs in, eigenpairs out: exact optima of self-supervised objectives on your own pairs."
@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(verb)
+    except Interrupted as stop:
+        return _fail(f"eigenpairs{verb}: interrupted; {stop}", 130)
     except BrokenPipeError:  # the reader of our output has gone, as in `| head`
         sys.stderr.close()
         return 0

@@ -29,7 +29,9 @@ def inspect(
     from eigenpairs.storage import RUN_CARD, load, read_card
 
     if (Path(model) / RUN_CARD).is_file():
-        inspect_run(load(model), as_json)
+        from eigenpairs.deep.run import read_run
+
+        inspect_run(read_run(model), as_json)
         return
     card = read_card(model)
     held = load(model)  # checks the tensors as well: the card of a damaged model is not shown

@@ -25,13 +25,12 @@ def report(
     """
     from eigenpairs.cli.diagnose import pairs_and_labels
     from eigenpairs.diagnose.diagnose import diagnose
-    from eigenpairs.storage import load
     from eigenpairs.tables import read_array
 
     check_report(out, force)
     results: list[Any]
     if Path(result).is_dir():
-        held = load(result)
+        held = _loaded(result)
         held = getattr(held, "embedding_", held)
         if data is None and (labels is not None or pairs is not None):
             raise ValueError("--data: is missing; labels and pairs are of rows that the model does not hold")
@@ -47,6 +46,17 @@ def report(
         results = [diagnose(X, **known)]
     write_report(out, results, force, title=title or f"eigenpairs: {Path(result).name}", X=X, labels=known["y"])
     print(f"wrote {out}")
+
+
+def _loaded(folder: str) -> Any:
+    """A model, or the card and curves of a run, which need no network."""
+    from eigenpairs.storage import RUN_CARD, load
+
+    if not (Path(folder) / RUN_CARD).is_file():
+        return load(folder)
+    from eigenpairs.deep.run import read_run
+
+    return read_run(folder)
 
 
 def check_report(path: str | None, force: bool) -> None:

@@ -34,6 +34,10 @@ folder = "run"
 """
 
 
+class Interrupted(Exception):
+    """Ctrl-C after work has begun: what there is of it, for the line that says so."""
+
+
 def train(
     config: str = typer.Argument(
         None, metavar="CONFIG", help="TOML file; only [data] path and [output] folder must be there."
@@ -57,6 +61,8 @@ def train(
     if config is None:
         raise ValueError("CONFIG: is missing; `eigenpairs train --example` prints one to begin with")
     from eigenpairs.cli.report import check_report, write_report
+    from eigenpairs.deep.checkpoints.checkpoint import has_checkpoint
+    from eigenpairs.deep.run import LAST
     from eigenpairs.deep.settings.config import read_config
     from eigenpairs.deep.train import train_config
     from eigenpairs.deep.training.diverged import Diverged
@@ -65,19 +71,16 @@ def train(
     chosen = read_config(config, changes=dict(_setting(text) for text in settings))
     try:
         run = train_config(chosen, resume, overwrite=force, progress=True)
+        write_report(report, [run], force, title=f"eigenpairs: {Path(chosen.output.folder).name}")
     except Diverged as error:
         print(f"eigenpairs train: {error}", file=sys.stderr)
         raise typer.Exit(3) from None
     except KeyboardInterrupt:
         folder = chosen.output.folder
-        kept = (Path(folder) / "last").exists()
-        print(
-            "eigenpairs train: interrupted; "
-            + (f"go on with --resume: {folder} holds the last checkpoint" if kept else "no checkpoint was written yet"),
-            file=sys.stderr,
-        )
-        raise typer.Exit(130) from None
-    write_report(report, [run], force, title=f"eigenpairs: {Path(chosen.output.folder).name}")
+        kept = has_checkpoint(folder / LAST)
+        raise Interrupted(
+            f"go on with --resume: {folder} holds the last checkpoint" if kept else "no checkpoint was written yet"
+        ) from None
     last: dict[str, Any] = run.history[-1] if run.history else {}
     if as_json:
         print_json({"folder": str(run.folder), "epochs": len(run.history)} | last)

@@ -20,6 +20,9 @@ def transform(
     tower: int = typer.Option(
         None, metavar="INTEGER", help="For a model of two towers: 0 if DATA is like the first table, 1 if the second."
     ),
+    split: str = typer.Option(
+        None, metavar="PART", help="Part of a folder of images: train, test, unlabeled, all; as in training by default."
+    ),
     force: bool = FORCE,
     as_json: bool = JSON,
 ) -> None:
@@ -34,7 +37,12 @@ def transform(
     known_suffix(out, "--out")
     check_target(out, force)
     held = load(model)
-    rows = data if hasattr(held, "network") else read_array(data)  # a run reads images and series as well
+    is_run = hasattr(held, "read")  # which takes images and series as well
+    if split is not None and not is_run:
+        raise ValueError(f"--split: {split!r} is of folders of images, for the run of a deep encoder; leave it out")
+    if tower is not None and is_run:
+        raise ValueError(f"--tower: {tower} is of models of two towers, and {model} is the run of one encoder")
+    rows = held.read(data, split) if is_run else read_array(data)
     Z = held.transform(rows) if tower is None else held.transform(rows, tower=tower)
     spoilt = int(np.count_nonzero(~np.isfinite(Z).all(axis=1)))
     if spoilt:

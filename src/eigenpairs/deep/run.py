@@ -10,24 +10,26 @@ import numpy as np
 from torch import nn
 
 from eigenpairs.deep.checkpoints.checkpoint import has_checkpoint, load_weights
-from eigenpairs.deep.data import samples
+from eigenpairs.deep.data import Samples
+from eigenpairs.deep.data.like import samples_like
 from eigenpairs.deep.evaluate import evaluate
 from eigenpairs.deep.frozen import features
 from eigenpairs.deep.methods import Method
 from eigenpairs.deep.network import Encode, Network, Project, Units
-from eigenpairs.deep.settings.card import make_encoder, make_projector, method_of, read_card
+from eigenpairs.deep.settings.card import CARD, make_encoder, make_projector, method_of, read_card
 from eigenpairs.deep.watching.logs import read_log
 
 LAST, BEST = "last", "best"
 
 
 class Run:
-    """What `train` returns and `load_run` reads.
+    """What `train` returns and `load_run` reads; of `read_run` without the network.
 
     Attributes
     ----------
     network : Network
-        In evaluation mode; ``network.encode`` gives features, ``network.projector`` maps them on.
+        In evaluation mode; ``network.encode`` gives features, ``network.projector`` maps them on. Reading it raises
+        ValueError where the run was read without.
     method : Method
     card : dict
         How it was made, as plain values: the content of `run.json`.
@@ -38,14 +40,21 @@ class Run:
 
     def __init__(
         self,
-        network: Network,
+        network: Network | None,
         card: dict[str, Any],
         history: list[dict[str, Any]],
         folder: Path | None = None,
         method: Method | None = None,
     ):
-        self.network, self.card, self.history, self.folder = network.eval(), card, history, folder
+        self.card, self.history, self.folder = card, history, folder
+        self._network = None if network is None else network.eval()
         self._method = method
+
+    @property
+    def network(self) -> Network:
+        if self._network is None:
+            raise ValueError("this run was read without its network; ep.deep.load_run(folder) reads both")
+        return self._network
 
     @property
     def method(self) -> Method:
@@ -67,20 +76,20 @@ class Run:
 
         Parameters
         ----------
-        X : whatever `samples` takes: an array, a tensor, a path, Samples
+        X : whatever `samples` takes: an array, a tensor, a path, Samples; read by `read`
         batch_size : int, default 512
             Does not change the result.
         """
-        return features(Encode(self.network), self._samples(X), batch_size=batch_size)
+        return features(Encode(self.network), self.read(X), batch_size=batch_size)
 
     def project(self, X: Any, batch_size: int = 512) -> np.ndarray:
         """(n, K) float32 projections, the rows that the loss sees: for `diagnose` and `certify`."""
-        return features(Project(self.network), self._samples(X), batch_size=batch_size)
+        return features(Project(self.network), self.read(X), batch_size=batch_size)
 
     def evaluate(self, train: Any, test: Any = None, **options: Any) -> dict[str, Any]:
         """kNN and linear probes of the features on every labelled set; see `evaluate`."""
-        bank = self._samples(train)
-        return evaluate(Encode(self.network), bank, None if test is None else self._samples(test), **options)
+        bank = self.read(train)
+        return evaluate(Encode(self.network), bank, None if test is None else self.read(test), **options)
 
     @property
     def curves(self) -> dict[str, tuple[list[float], list[float]]]:
@@ -103,8 +112,24 @@ class Run:
             f"Run({self.card['method']['name']}, {len(self.history)} epochs: {', '.join(words) or 'untrained'}{where})"
         )
 
-    def _samples(self, X: Any) -> Any:
-        found = samples(X, kind=self.card["kind"])
+    def read(self, X: Any, split: str | None = None) -> Samples:
+        """X as samples for this network, read as its training data was.
+
+        Images of a folder get the same size, arrays of images the same layout, and columns of a table that were labels
+        are labels again, if they are there.
+
+        Parameters
+        ----------
+        X : whatever `samples` takes
+        split : "train", "test", "unlabeled" or "all", optional
+            Part of a folder that has parts; by default the one that was trained on.
+
+        Raises
+        ------
+        ValueError, TypeError, FileNotFoundError
+            As `samples`, and if X has samples of another shape.
+        """
+        found = samples_like(X, self.card["kind"], self.n_features_in_, self.card.get("reading", {}), split)
         if tuple(found.shape) != self.n_features_in_:
             raise ValueError(f"X has samples of shape {tuple(found.shape)}; the network takes {self.n_features_in_}")
         return found
@@ -129,7 +154,12 @@ def _numbers(record: dict[str, Any]) -> list[tuple[str, float]]:
     return found + [(f"kNN: {name}", value) for name, value in (record.get("knn") or {}).items()]
 
 
-def load_run(folder: str | os.PathLike, which: str = LAST, encoder: nn.Module | None = None) -> Run:
+def load_run(
+    folder: str | os.PathLike,
+    which: str = LAST,
+    encoder: nn.Module | None = None,
+    projector: nn.Module | None = None,
+) -> Run:
     """The run that `train` wrote to a folder.
 
     Parameters
@@ -137,13 +167,13 @@ def load_run(folder: str | os.PathLike, which: str = LAST, encoder: nn.Module | 
     folder : path
     which : "last" or "best", default "last"
         The best epoch by kNN accuracy of the first label set, without labels by the sum of rho.
-    encoder : Module, optional
-        A fresh one, where the run's encoder was a module of yours and no name.
+    encoder, projector : Module, optional
+        Fresh ones, where those of the run were modules of yours; they get the weights of the run.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such run, it is damaged, or it needs `encoder`.
+        If there is no such run, it is damaged, or it needs `encoder` or `projector`.
     """
     if which not in (LAST, BEST):
         raise ValueError(f"which = {which!r} is unknown; choose from 'last', 'best'")
@@ -152,23 +182,63 @@ def load_run(folder: str | os.PathLike, which: str = LAST, encoder: nn.Module | 
         raise FileNotFoundError(
             f"{folder} has no best epoch: none was measured yet (every = 0 measures none); load 'last'"
         )
-    network = fresh_network(card, encoder)
+    network = fresh_network(card, encoder, projector)
     load_weights(Path(folder) / which, {"network": network})
-    history = [record for record in read_log(folder) if record.get("event") == "epoch"]
-    return Run(network, card, history, Path(folder))
+    return Run(network, card, _history(folder), Path(folder))
 
 
-def fresh_network(card: dict[str, Any], encoder: nn.Module | None = None) -> Network:
+def read_run(folder: str | os.PathLike) -> Run:
+    """Card, history and curves of a run, whatever its network is made of; nothing is computed with it.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such run, or its card is damaged.
+    """
+    return Run(None, read_card(folder), _history(folder), Path(folder))
+
+
+def _history(folder: str | os.PathLike) -> list[dict[str, Any]]:
+    return [record for record in read_log(folder) if record.get("event") == "epoch"]
+
+
+def weights_folder(given: str | os.PathLike) -> Path:
+    """The checkpoint that `weights` names: its own folder, or the last one in the folder of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is neither.
+    """
+    folder = Path(given).expanduser()
+    for place in (folder, folder / LAST):
+        if has_checkpoint(place):
+            return place
+    what = "a run without a checkpoint" if (folder / CARD).is_file() else "no folder of a run"
+    raise FileNotFoundError(
+        f"encoder weights: {folder} is {what}; give the folder of a run, or of one of its checkpoints (run/best)"
+    )
+
+
+def fresh_network(
+    card: dict[str, Any], encoder: nn.Module | None = None, projector: nn.Module | None = None
+) -> Network:
     """A network as the card describes it, with random weights."""
     import torch
 
     shape, kind = tuple(card["shape"]), card["kind"]
     if encoder is None and "module" in card["encoder"]:
-        raise ValueError(f"the run's encoder is a {card['encoder']['module']} of your own; give one as encoder=")
-    if "module" in card["projector"]:
-        raise ValueError(f"the run's projector is a {card['projector']['module']} of your own; rebuild it, and load "
-                         "its weights from last/weights.safetensors")  # fmt: skip
+        raise ValueError(_own(card, "encoder"))
+    if projector is None and "module" in card["projector"]:
+        raise ValueError(_own(card, "projector"))
     built, _ = make_encoder(card["encoder"] if encoder is None else encoder, shape, kind)
-    projector, _ = make_projector(card["projector"], int(built.n_features))
+    projected, _ = make_projector(card["projector"] if projector is None else projector, int(built.n_features))
     mean = torch.zeros(card["units"])
-    return Network(Units(mean, torch.ones_like(mean)), built, projector)
+    return Network(Units(mean, torch.ones_like(mean)), built, projected)
+
+
+def _own(card: dict[str, Any], part: str) -> str:
+    return (
+        f"the run's {part} is a {card[part]['module']} of your own, which a run does not keep; give a fresh one: "
+        f"ep.deep.load_run(folder, {part}=...)"
+    )

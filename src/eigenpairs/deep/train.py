@@ -19,7 +19,7 @@ from eigenpairs.deep.data import Samples, samples
 from eigenpairs.deep.frozen import device_of, eval_mode
 from eigenpairs.deep.methods import as_method
 from eigenpairs.deep.network import Network, Units
-from eigenpairs.deep.run import LAST, Run
+from eigenpairs.deep.run import Run, weights_folder
 from eigenpairs.deep.settings.card import FORMAT_VERSION, make_encoder, make_projector, named
 from eigenpairs.deep.settings.config import Config, settings_of
 from eigenpairs.deep.training.batches import Batches
@@ -132,6 +132,11 @@ def train(
     chosen = data if isinstance(data, Samples) and labels is None else samples(data, labels=labels)
     if relation is not None and neighbors is not None:
         raise ValueError(f"neighbors = {neighbors} beside relation: positives come from one of them; leave one out")
+    if neighbors is not None and n_views > 2:
+        raise ValueError(
+            f"n_views = {n_views} beside neighbors = {neighbors}: a sample and its neighbour are two views, leave "
+            "n_views out"
+        )
     whole_number(save_every, "save_every", 1)
     folder = None if out is None else Path(out).expanduser()
     if tensorboard and folder is None:
@@ -144,7 +149,7 @@ def train(
             has_relation = relation is not None or neighbors is not None
             chains, views_entry = views_of(views, chosen, network.units, n_views, has_relation)
             if weights is not None:
-                load_weights(Path(weights).expanduser() / LAST, {"network": network})
+                load_weights(weights_folder(weights), {"network": network})
             network.units.to(fabric.device)
             on_device = chosen.to(fabric.device)
             pairs = _ring(len(chosen)) if neighbors is not None else relation
@@ -162,6 +167,7 @@ def train(
             "format_version": FORMAT_VERSION,
             "kind": chosen.kind,
             "shape": list(chosen.shape),
+            "reading": chosen.reading,
             **parts,
             "method": named(method),
             "views": views_entry,

@@ -95,7 +95,8 @@ def _common_size(sizes: Sequence[tuple[int, int]], files: Sequence[Path]) -> tup
         other = next(k for k, own in enumerate(sizes) if own != usual)
         raise ValueError(
             f"the images differ in size ({files[other]}: {sizes[other][0]}x{sizes[other][1]}, most: "
-            f"{usual[0]}x{usual[1]}); give size, the pixels of the square they are cut to"
+            f"{usual[0]}x{usual[1]}); give size, the pixels of the square they are cut to "
+            "(ep.deep.samples(folder, size=...), in a configuration [data] size)"
         )
     return sizes[0]
 

@@ -50,9 +50,8 @@ def read_images(
 
 def _roots(folder: Path, split: str | None) -> list[Path]:
     """The folders that hold the classes: the parts of `split`, or the folder itself where it has no parts."""
-    below = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir() and _visible(entry)}
-    known = {name for names in PARTS.values() for name in names}
-    if not below or set(below) - known:
+    below = parts_of(folder)
+    if not below:
         if split not in (None, "all"):
             raise ValueError(f"split = {split!r}: {folder} has no parts; they are sub-folders called train, test, ...")
         return [folder]
@@ -64,6 +63,13 @@ def _roots(folder: Path, split: str | None) -> list[Path]:
         choice = ", ".join(repr(part) for part, names in PARTS.items() if set(names) & set(below))
         raise ValueError(f"split = {split!r} is not in {folder}; choose from {choice}, 'all'")
     return found[:1]
+
+
+def parts_of(folder: Path) -> dict[str, Path]:
+    """The sub-folders by name in lower case, if there are any and all of them are called as parts are."""
+    below = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir() and _visible(entry)}
+    known = {name for names in PARTS.values() for name in names}
+    return {} if set(below) - known else below
 
 
 def _image_files(root: Path) -> list[Path]:

@@ -27,11 +27,19 @@ def label_set(values: Any, name: str) -> LabelSet:
         values = values[:, 0]
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
+    if values.dtype.kind == "f":  # how numbers with missing ones come out of most tables
+        values = np.where(np.isnan(values), -1, values)
     codes = group_ids(values, f"labels {name!r}")
     kept, first = np.unique(codes, return_index=True)
     text = values.dtype.kind in "OUS"
     names = tuple(str(value) if text else str(int(value)) for value in values[first[kept >= 0]])
     return codes, names
+
+
+def label_columns(labels: Any, column: Callable[[str], np.ndarray | None]) -> dict[str, str]:
+    """The label sets of `given_labels` that are columns of the table, by name."""
+    named = labels if isinstance(labels, Mapping) else {labels: labels} if isinstance(labels, str) else {}
+    return {str(name): given for name, given in named.items() if isinstance(given, str) and column(given) is not None}
 
 
 def given_labels(labels: Any, column: Callable[[str], np.ndarray | None]) -> dict[str, LabelSet]:

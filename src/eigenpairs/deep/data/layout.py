@@ -20,6 +20,9 @@ SHAPES = {
 CHECKED_WHOLE, CHECKED_ROWS = 2**28, 4096
 """Arrays up to so many bytes are searched for bad values as a whole, larger ones in so many rows spread evenly."""
 
+LARGEST = float(np.finfo(np.float32).max) / 2
+"""So that the difference of two numbers is still one of float32."""
+
 
 def arranged(X: Any, kind: str | None, layout: str | None = None, name: str = "data") -> tuple[Any, str]:
     """`X` as images (n, C, H, W), rows (n, d) or series (n, C, T), and which of them it is.
@@ -27,18 +30,24 @@ def arranged(X: Any, kind: str | None, layout: str | None = None, name: str = "d
     Without `kind`: two dimensions are rows, four are images, three are grey images if they are uint8 and otherwise
     refused, because they may be images (n, H, W) or series (n, C, T). Of four dimensions, the channels are axis 1 or
     axis 3, whichever has at most 4 entries; if both or neither has, `layout` must say. Series (n, T) need
-    ``kind="series"``. Nothing is copied, save numbers in the byte order of another machine or longer than float64.
+    ``kind="series"``. Nothing is copied, save numbers that NumPy or torch do not have: in the byte order of another
+    machine, longer than float64, or bfloat16.
 
     Raises
     ------
     TypeError, ValueError
-        If the shape fits no kind or several, or values are no numbers, not finite, or images outside [0, 1].
+        If the shape fits no kind or several, values are no numbers, not finite, too large for float32, or images
+        outside [0, 1], or `layout` is given for anything but images.
     """
     if layout is not None:
         one_of(layout, "layout", LAYOUTS)
     shape = tuple(X.shape)
     if isinstance(X, Tensor):
         X = X.detach()
+        if X.is_complex():
+            raise TypeError(f"{name} has dtype {X.dtype}; give real numbers")
+        if not hasattr(np, str(X.dtype).removeprefix("torch.")):  # bfloat16 and shorter floats
+            X = X.float()
     else:
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{name} has dtype {X.dtype}; give real numbers")
@@ -49,6 +58,10 @@ def arranged(X: Any, kind: str | None, layout: str | None = None, name: str = "d
     if 0 in shape or len(shape) < 2:
         raise ValueError(f"{name} has shape {shape}; give at least one sample with at least one number, samples first")
     kind = _kind(shape, str(X.dtype).endswith("uint8"), name) if kind is None else one_of(kind, "kind", KINDS)
+    if layout is not None and kind != "images":
+        raise ValueError(
+            f"layout = {layout!r} says where images have their channels; {name} holds {kind}: leave it out"
+        )
     if kind == "images":
         X = _channels_first(X, layout, name)
     elif kind == "series" and len(shape) == 2:
@@ -88,7 +101,8 @@ def _channels_first(X: Any, layout: str | None, name: str) -> Any:
 
 
 def _check_values(X: Any, kind: str, name: str) -> None:
-    """Raise for what training could not use: NaN, inf, images that are neither uint8 nor floats in [0, 1]."""
+    """Raise for what training could not use: NaN, inf, what is inf in float32, images that are neither uint8 nor
+    floats in [0, 1]."""
     dtype = str(X.dtype).removeprefix("torch.")
     if dtype == "uint8":
         return
@@ -105,6 +119,13 @@ def _check_values(X: Any, kind: str, name: str) -> None:
         if not (np.isfinite(low) and np.isfinite(high)):
             row = start + step * int(np.argwhere(~np.isfinite(chunk))[0][0])
             raise ValueError(f"{name}: sample {row} holds NaN or inf; drop or impute such samples")
+        if max(-low, high) > LARGEST:
+            row, *rest = (int(k) for k in np.argwhere(np.abs(chunk) > LARGEST)[0])
+            value, at = float(chunk[row, *rest]), rest[0] if len(rest) == 1 else tuple(rest)
+            raise ValueError(
+                f"{name}: row {start + step * row}, column {at} is {value:g}, too large for float32, in which networks "
+                f"compute (up to {LARGEST:.2g}); rescale that column"
+            )
         if kind == "images" and (low < 0 or high > 1):
             raise ValueError(
                 f"{name} holds pixels of {low:g} to {high:g}; float images lie in [0, 1]: rescale them "

@@ -16,8 +16,8 @@ from eigenpairs._validate import one_of
 from eigenpairs.deep.data.binary import read_binary, recognised
 from eigenpairs.deep.data.image_cache import Progress
 from eigenpairs.deep.data.images import read_images
-from eigenpairs.deep.data.labels import given_labels
-from eigenpairs.deep.data.layout import arranged
+from eigenpairs.deep.data.labels import given_labels, label_columns
+from eigenpairs.deep.data.layout import LAYOUTS, arranged
 from eigenpairs.deep.data.samples import KINDS, Samples
 from eigenpairs.tables import read_any, read_array, read_columns
 
@@ -50,7 +50,8 @@ def samples(
     kind : ``"images"``, ``"rows"`` or ``"series"``. None: two dimensions are rows, four are images, three are grey
         images if uint8 and are refused otherwise. Series (n, T) need ``"series"``.
     labels : an array (n,), the name of a column of the table (which is then no input), the path of a table with one
-        column, or a dict of several such label sets by name. Texts and numbers become codes in sorted order.
+        column, or a dict of several such label sets by name. Texts and whole numbers become codes in sorted
+        order; missing ones are no label (-1).
     size : folders of images only: the shorter side becomes so many pixels and the middle square is kept; None where
         all have one size
     cache : folder for the decoded images of a folder; None: ``$XDG_CACHE_HOME/eigenpairs`` or ``~/.cache/eigenpairs``
@@ -81,12 +82,16 @@ def samples(
     if split not in (None, "all") and not is_folder:
         raise ValueError(f"split = {split!r} needs a folder with parts; arrays and files have none")
     column: Column = _no_column
-    if isinstance(source, Samples):
-        found = source
-    elif path is not None and is_folder:
-        found = _from_folder(path, split, size, cache, progress)
+    if isinstance(source, Samples) or is_folder:
+        if layout is not None:
+            one_of(layout, "layout", LAYOUTS)
+            raise ValueError(
+                f"layout = {layout!r} says where an array of images has its channels; in a folder and in Samples they "
+                "are in place: leave it out"
+            )
+        found = source if path is None else _from_folder(path, split, size, cache, progress)
     else:
-        X, column = _from_table(source if path is None else str(path), labels)
+        X, column = from_table(source if path is None else str(path), labels)
         found = Samples(*arranged(X, kind, layout, "data" if path is None else f"data {path}"))
     if kind is not None and found.kind != one_of(kind, "kind", KINDS):
         raise ValueError(f"kind = {kind!r}, but {path or 'the data'} holds {found.kind}")
@@ -95,11 +100,22 @@ def samples(
             f"size = {size} resizes folders of images only; these {found.kind} have the shape {found.shape}: leave "
             "size out"
         )
-    sets = given_labels(labels, column)
+    how = {"size": size, "split": split} if is_folder else {"layout": layout}
+    reading = found.reading | {key: value for key, value in how.items() if value is not None}
+    return labelled(replace(found, reading=reading), labels, column)
+
+
+def labelled(found: Samples, labels: Any, column: Column) -> Samples:
+    """The samples with label sets more, and the columns that these are."""
+    sets, columns = given_labels(labels, column), label_columns(labels, column)
+    reading = found.reading
+    if columns:
+        reading = reading | {"labels": reading.get("labels", {}) | columns}
     return replace(
         found,
         labels=found.labels | {name: codes for name, (codes, _) in sets.items()},
         label_names=found.label_names | {name: names for name, (_, names) in sets.items()},
+        reading=reading,
     )
 
 
@@ -112,7 +128,7 @@ def _from_folder(
     return read_images(folder, split, size, cache, progress)
 
 
-def _from_table(source: Any, labels: Any) -> tuple[Any, Column]:
+def from_table(source: Any, labels: Any) -> tuple[Any, Column]:
     """The inputs in an array or tensor, and where label columns of the same table are looked up."""
     given = labels.values() if isinstance(labels, Mapping) else [labels]
     wanted = {name for name in given if isinstance(name, str)}
@@ -150,6 +166,19 @@ def _from_file(path: str, wanted: set[str]) -> tuple[np.ndarray, Column]:
     if not kept:
         raise ValueError(f"data {path} has no column besides the labels")
     return np.column_stack(kept), {names[k]: columns[k] for k in own}.get
+
+
+def column_names(source: Any) -> list[str]:
+    """What label columns may be called in a table: columns of a DataFrame or file, arrays of an .npz."""
+    if is_frame(source):
+        return [str(name) for name in source.columns]
+    file = str(source).rsplit(":", 1)[0] if ".npz:" in str(source) else str(source)
+    if not isinstance(source, (str, os.PathLike)) or not Path(file).is_file():
+        return []
+    if file.lower().endswith(".npz"):
+        with np.load(file, allow_pickle=False) as archive:
+            return list(archive.files)
+    return _header(file) if file.lower().endswith((".csv", ".parquet")) else []
 
 
 def _header(path: str) -> list[str]:

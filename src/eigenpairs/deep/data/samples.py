@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ class Samples:
     kind : ``"images"``, ``"rows"`` or ``"series"``
     labels : name of a label set: codes (n,) int64, -1 for none
     label_names : name of a label set: what its codes 0, 1, ... stand for
+    reading : how the source was read, as plain values, for other data to be read alike: `size`, `split`, `layout`
+        where they were given, and `labels`, the column of each label set that was taken out of a table
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Samples:
     kind: str
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     label_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         one_of(self.kind, "kind", KINDS)
@@ -86,7 +89,7 @@ class Samples:
         if not isinstance(inputs, Tensor):
             inputs = np.ascontiguousarray(inputs)
             inputs = torch.from_numpy(inputs if inputs.flags.writeable else inputs.copy())
-        return Samples(self._real(inputs).to(device), self.kind, self.labels, self.label_names)
+        return replace(self, inputs=self._real(inputs).to(device))
 
     def take(self, index: np.ndarray | Tensor | Sequence[int], device: Any = "cpu") -> Tensor:
         """Inputs (b, ...) of the samples `index` (b,) on `device`, in the stored dtype; integers become float32
@@ -123,7 +126,7 @@ class Samples:
             inputs = self.inputs[torch.as_tensor(at, device=self.inputs.device)]
         else:
             inputs = np.asarray(self.inputs[at])
-        return Samples(inputs, self.kind, {name: codes[at] for name, codes in self.labels.items()}, self.label_names)
+        return replace(self, inputs=inputs, labels={name: codes[at] for name, codes in self.labels.items()})
 
     def _real(self, batch: Tensor) -> Tensor:
         return batch if self.kind == "images" or batch.is_floating_point() else batch.float()

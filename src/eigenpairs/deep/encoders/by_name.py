@@ -44,7 +44,7 @@ def build_encoder(
         ``"resnet50"``, ``"timm:NAME"`` (a model of the package timm, without pretrained weights unless
         ``pretrained=True``), or ``"auto"``: mlp for rows, series-net for series, conv-net for images of up to 96
         pixels and resnet18 beyond. A module is returned as it is, after a dry run in eval mode that finds
-        `n_features` where it has none; mode, state and random numbers stay untouched.
+        `n_features` where it has none, and otherwise must agree with it; mode, state and random numbers stay untouched.
     samples_shape : shape of one sample: (d,), (C, H, W) or (C, T)
     kind : ``"rows"``, ``"images"`` or ``"series"``
     **settings : parameters of that encoder; what follows from the shape (`n_inputs`, `in_channels`) is filled in,
@@ -53,7 +53,8 @@ def build_encoder(
     Raises
     ------
     ValueError
-        If the name or a setting is unknown, the encoder does not take this kind, or a module does not give (b, F).
+        If the name or a setting is unknown, the encoder does not take this kind, or a module does not give
+        (b, n_features).
     ModuleNotFoundError
         If timm is asked for and not installed.
 
@@ -122,9 +123,7 @@ def _from_timm(model: str, shape: tuple[int, ...], kind: str, settings: dict[str
 
 
 def _with_n_features(module: nn.Module, shape: tuple[int, ...]) -> nn.Module:
-    """`module`, with the attribute set from a dry run where it has none."""
-    if isinstance(getattr(module, "n_features", None), int):
-        return module
+    """`module`, with the attribute set from a dry run where it has none, and otherwise compared with it."""
     modes = {part: part.training for part in module.modules()}
     tensors = [*module.parameters(), *module.buffers()]
     device = tensors[0].device if tensors else torch.device("cpu")
@@ -142,5 +141,12 @@ def _with_n_features(module: nn.Module, shape: tuple[int, ...]) -> nn.Module:
     if not isinstance(out, torch.Tensor) or out.ndim != 2 or len(out) != 2:
         given = f"shape {tuple(out.shape)}" if isinstance(out, torch.Tensor) else f"a {type(out).__name__}"
         raise ValueError(f"the encoder gives {given} for 2 samples of shape {shape}; it must give (2, n_features)")
-    module.n_features = out.shape[1]
+    own = getattr(module, "n_features", None)
+    if own is None:
+        module.n_features = out.shape[1]
+    elif own != out.shape[1]:
+        raise ValueError(
+            f"the encoder's attribute n_features is {own!r}, but it gives {out.shape[1]} features; n_features is the "
+            "width of what an encoder gives: set it so, or call that attribute something else"
+        )
     return module

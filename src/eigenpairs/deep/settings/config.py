@@ -25,7 +25,7 @@ from eigenpairs.deep.settings.sections import (
 from pydantic import ValidationError, model_validator  # after sections, which say how to install it
 
 OF_DATA = ("kind", "size", "cache", "split", "layout")
-PATHS = ("data.path", "data.pairs", "output.folder")
+PATHS = ("data.path", "data.pairs", "data.cache", "encoder.weights", "output.folder")
 
 
 class Config(Section):
@@ -42,6 +42,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _positives(self) -> Config:
+        if self.data.neighbors is not None and self.views.n_views > 2:
+            raise ValueError(
+                f"[views] n_views: {self.views.n_views} beside [data] neighbors = {self.data.neighbors}; a sample and "
+                "its neighbour are two views, leave n_views out"
+            )
         if self.data.pairs is not None or self.data.neighbors is not None:
             return self
         if self.views.preset == "none":
@@ -103,11 +108,21 @@ def _changed(values: dict[str, Any], place: str, text: str) -> Any:
         value = text
     if place in PATHS and isinstance(value, str):
         value = str(Path(value).expanduser().absolute())
+    if place == "data.labels" and isinstance(value, dict):
+        value = {name: _file_here(given) for name, given in value.items()}
     section, _, key = place.partition(".")
     table = values.get(section, {})
     if not isinstance(table, dict):
         return values  # not a table: what is wrong with it is said of the whole
     return values | {section: table | {key: value}}
+
+
+def _file_here(given: Any) -> Any:
+    """A path from the working folder; a bare name that is no file there may be a column."""
+    bare = isinstance(given, str) and Path(given).name == given and not Path(given).suffix
+    if not isinstance(given, str) or (bare and not Path(given).exists()):
+        return given
+    return str(Path(given).expanduser().absolute())
 
 
 def settings_of(**settings: Any) -> tuple[Training, Evaluation]:
@@ -120,7 +135,7 @@ def settings_of(**settings: Any) -> tuple[Training, Evaluation]:
 
     Examples
     --------
-    >>> training, evaluation = settings_of(epochs=5, certificate_every=1)
+    >>> training, evaluation = settings_of(epochs=5, optimizer="sgd", certificate_every=1)
     >>> training.epochs, training.learning_rate, evaluation.certificate_every
     (5, 0.05, 1)
     >>> settings_of(epoch=5)

@@ -162,7 +162,7 @@ class Training(Section):
     epochs: Count = 100
     batch_size: Annotated[int, Field(ge=2)] = 256
     accumulate: Count = 1
-    optimizer: Literal["sgd", "adamw", "lars"] = "sgd"
+    optimizer: Literal["sgd", "adamw", "lars"] = "adamw"
     lr: Annotated[float, Field(gt=0)] | None = None
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] | None = None

@@ -52,7 +52,7 @@ def views_of(given: Any, samples: Any, units: Units, n_views: int, has_relation:
         return None, "none"
     if isinstance(given, str):
         size = {"images": samples.shape[1:], "series": samples.shape[-1]}.get(samples.kind)
-        chains: list[Any] = list(preset(given, size, n_views))
+        chains: list[Any] = list(preset(given, size, n_views, samples.kind))
         described: Any = given
     else:
         chains = list(given) if isinstance(given, Sequence) else [given] * n_views

@@ -116,7 +116,7 @@ class Session:
     def _same_settings(self, folder: Path) -> None:
         before = read_card(folder)
         for key in before:
-            if before[key] != self.card.get(key) and key != "package_version":
+            if before[key] != self.card.get(key) and key not in ("package_version", "reading"):
                 difference = _difference(before[key], self.card.get(key))
                 raise ValueError(
                     f"{folder} was made with {key} = {difference}; resume with the same settings, or choose another "

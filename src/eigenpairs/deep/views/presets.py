@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eigenpairs._validate import one_of, whole_number
+from eigenpairs.deep.views.base import SHAPES
 from eigenpairs.deep.views.chain import Chain
 from eigenpairs.deep.views.color import ColorJitter, Grey, Normalise, Solarise
 from eigenpairs.deep.views.entries import Corruption, Noise, Scaling
@@ -111,7 +112,7 @@ PRESETS: dict[str, Callable[[Size, int], Chain]] = {
 }
 
 
-def preset(name: str, size: Size = None, n_views: int = 2) -> list[Chain]:
+def preset(name: str, size: Size = None, n_views: int = 2, kind: str | None = None) -> list[Chain]:
     """The chains of a published recipe, one for each view.
 
     Parameters
@@ -121,11 +122,13 @@ def preset(name: str, size: Size = None, n_views: int = 2) -> list[Chain]:
     size : int or (height, width), optional
         Of the images (a series: its length) that come out; without it that of those that go in.
     n_views : int, default 2
+    kind : "images", "rows" or "series", optional
+        Of the samples the views are for.
 
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the preset is for samples of another kind.
 
     Examples
     --------
@@ -135,4 +138,16 @@ def preset(name: str, size: Size = None, n_views: int = 2) -> list[Chain]:
     ['random-resized-crop', 'color-jitter', 'grey', 'gaussian-blur', 'solarise', 'normalise']
     """
     one_of(name, "preset", tuple(PRESETS))
+    fitting = [own for own in PRESETS if kind is None or kind in takes(own)]
+    if name not in fitting:
+        raise ValueError(
+            f"views: the preset {name!r} takes {' and '.join(takes(name))}, not {kind}; for {kind} choose from "
+            f"{', '.join(map(repr, fitting))}, or give views of your own"
+        )
     return [PRESETS[name](size, view) for view in range(whole_number(n_views, "n_views", 1))]
+
+
+def takes(name: str) -> list[str]:
+    """The kinds of samples that all views of a preset take."""
+    views = [view for at in range(2) for view in PRESETS[name](8, at).views]
+    return [kind for kind in SHAPES if all(kind in view.kinds for view in views)]
