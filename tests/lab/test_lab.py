@@ -68,6 +68,32 @@ def test_a_broken_formula_fails(monkeypatch):
     assert lab.run("sample-complexity", draws=1000).verdict == "fails"
 
 
+def test_directions_learned_from_few_pairs_are_not_those_of_the_claim():
+    """So the claim is about what was learned: sixty pairs of fifty numbers do not tell which directions stay."""
+    found = lab.run("sample-complexity", draws=50, sources=60).result
+    failed = [check.what for check in found.checks if not check.holds]
+    assert "directions kept" in failed and any("learned features" in what for what in failed), failed
+    assert not any("on 50 inputs" in what for what in failed), "inputs need no directions"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"draws": 0}, "draws = 0 is too small; give an integer of at least 50"),
+        ({"noise": math.nan}, "noise = nan is not allowed; give a finite number"),
+        ({"noise": math.inf}, "noise = inf"),
+        ({"noise": -1.0}, "noise = -1.0"),
+        ({"noise": 0.0}, "noise = 0.0"),
+        ({"sources": 50}, "sources = 50"),
+        ({"kept_variance": 3.0}, "kept_variance = 3.0"),
+    ],
+)
+def test_an_experiment_refuses_parameters_that_make_no_sense(given, said):
+    with pytest.raises(ValueError, match=said) as refused:
+        lab.run("sample-complexity", **given)
+    assert "\n" not in str(refused.value), refused.value
+
+
 def test_unknown_names_and_parameters_are_named():
     with pytest.raises(ValueError, match="did you mean 'sample-complexity'"):
         lab.run("sample-complexit")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 ACTIVATIONS = ("tanh", "sigmoid", "relu")
-STARTS = ("near", "small")
+STARTS = ("near", "small", "one")
 
 
 def activated(u: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -61,9 +61,11 @@ class TwoFeatures:
         return x, y, s
 
     def start(self, kind: str) -> np.ndarray:
-        """(runs, 2, d): rows near e1 / 2 and e2 / 2 ("near"), or small and random ("small")."""
+        """(runs, 2, d): rows near e1/2 and e2/2 ("near"), both near e1/2 ("one"), or small and random ("small")."""
         W = np.array([np.random.default_rng((seed, self.d, 1)).standard_normal((2, self.d)) for seed in self.seeds])
-        return 0.05 * W + 0.5 * np.eye(2, self.d) if kind == "near" else 0.1 * W
+        if kind == "small":
+            return 0.1 * W
+        return 0.05 * W + 0.5 * np.eye(2, self.d)[[0, 1] if kind == "near" else [0, 0]]
 
     def self_supervised(
         self, W: np.ndarray, act: str, rate: float, steps: int, every: int = 0
@@ -136,6 +138,29 @@ def population_loss(W: Any, tau: float, noise: float, penalty: float, act: str) 
     return penalty / 2 * (gram * gram).sum() - ((g * g) * weight).sum(dim=-1).mean(dim=-1).sum()
 
 
+def population_losses(limits: np.ndarray, tau: float, noise: float, penalty: float, act: str) -> np.ndarray:
+    """The population loss of each W of `limits` (runs, 2, d)."""
+    import torch
+
+    return np.array([float(population_loss(torch.as_tensor(W), tau, noise, penalty, act)) for W in limits])
+
+
+def gradient_covariance(W: np.ndarray, tau: float, noise: float, act: str, n: int = 40_000) -> np.ndarray:
+    """(2d, 2d) covariance over rows x of the gradient of a row's loss at W (2, d), its views averaged out.
+
+    The cross moment of two independent pairs of views leaves out what views alone add. By sampling, without torch.
+    """
+    x = TwoFeatures(tau, noise, W.shape[1], n, 0.0, (0,)).sample()[0][0]
+    rng, gradients = np.random.default_rng(1), []
+    for _ in range(2):
+        view_a, view_b = (x + noise * rng.standard_normal(x.shape) for _ in range(2))
+        (f_a, slope_a), (f_b, slope_b) = (activated(view @ W.T, act) for view in (view_a, view_b))
+        rows = (slope_a * f_b)[..., None] * view_a[:, None] + (slope_b * f_a)[..., None] * view_b[:, None]
+        gradients.append(rows.reshape(n, -1) - rows.reshape(n, -1).mean(axis=0))
+    moment = gradients[0].T @ gradients[1] / n
+    return (moment + moment.T) / 2
+
+
 @dataclass(frozen=True)
 class Stationary:
     """Where Newton ended: W (2, d), its loss, the gradient's norm and the Hessian (2d, 2d)."""
@@ -147,11 +172,39 @@ class Stationary:
 
     def least_curvature(self, but: np.ndarray | None = None) -> float:
         """The smallest eigenvalue of the Hessian, in the complement of a direction `but` (2, d)."""
-        H = self.hessian
-        if but is not None:
-            u = but.ravel() / np.linalg.norm(but)
-            H = H + (1 + np.abs(H).sum()) * np.outer(u, u)
-        return float(np.linalg.eigvalsh(H)[0])
+        return float(np.linalg.eigvalsh(self._stiff_along(but))[0])
+
+    def excess_at_most(
+        self, covariance: np.ndarray, n: int, runs: int, but: np.ndarray | None = None, level: float = 1e-3
+    ) -> float:
+        """How far above this loss that of `runs` minima on n rows each is, in the mean, but for a chance of `level`.
+
+        To first order a minimum on n rows lies H^-1 g / sqrt(n) from here, g normal with the `covariance` S (2d, 2d) of
+        a row's gradient, and loses g^T H^-1 g / 2n: a sum of lam_i z_i^2, z normal, lam the eigenvalues of H^-1 S / 2n.
+        Laurent & Massart 2000, lemma 1, bound its upper tail. A direction `but` is left out; 0 if H is not positive.
+        """
+        from scipy.linalg import eigh
+
+        if self.least_curvature(but) <= 0:
+            return 0.0
+        lam = np.maximum(eigh(covariance, self._stiff_along(but), eigvals_only=True), 0.0) / (2 * n)
+        x = -np.log(level) / runs
+        return float(lam.sum() + 2 * np.sqrt(np.sum(lam**2) * x) + 2 * lam[-1] * x)
+
+    def leak(self, covariance: np.ndarray, n: int) -> float:
+        """Energy of a minimum's rows on a direction of noise over that on e1 and e2, n rows, to first order; d = 3.
+
+        As no direction of noise differs from another, one stands for all: d - 2 of them have d - 2 times as much.
+        """
+        H, S = (part.reshape(2, 3, 2, 3)[:, 2, :, 2] for part in (self.hessian, covariance))
+        return float(np.mean(np.diag(np.linalg.solve(H, np.linalg.solve(H, S).T)) / np.sum(self.W**2, axis=1)) / n)
+
+    def _stiff_along(self, but: np.ndarray | None) -> np.ndarray:
+        """The Hessian, with a curvature along `but` that exceeds every other."""
+        if but is None:
+            return self.hessian
+        u = but.ravel() / np.linalg.norm(but)
+        return self.hessian + (1 + np.abs(self.hessian).sum()) * np.outer(u, u)
 
 
 def newton(W: np.ndarray, tau: float, noise: float, penalty: float, act: str, steps: int = 60) -> Stationary:

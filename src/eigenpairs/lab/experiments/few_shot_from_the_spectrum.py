@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from eigenpairs._validate import real_number, whole_number
 from eigenpairs.advise.eigenlearning import learned, predict, predicted_error
 from eigenpairs.lab.experiment import Experiment, Progress
 from eigenpairs.lab.figure import Panel, Series
@@ -49,11 +50,12 @@ class FewShotFromTheSpectrum(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
-        if self.modes < 10 or self.rest <= 0 or not 4 <= self.fewest < self.most:
-            raise ValueError(
-                f"modes = {self.modes}, rest = {self.rest}, fewest = {self.fewest}, most = {self.most}: "
-                "need modes >= 10, rest > 0, 4 <= fewest < most"
-            )
+        for name, least in (("modes", 10), ("fewest", 4), ("most", 5), ("draws", 100), ("seed", 0)):
+            whole_number(getattr(self, name), name, least)
+        if real_number(self.rest, "rest", 0.0, above=True) >= 1:
+            raise ValueError(f"rest = {self.rest} is not allowed; give a number between 0 and 1, a share of a variance")
+        if self.most <= self.fewest:
+            raise ValueError(f"most = {self.most} is too small; give more than fewest = {self.fewest}")
 
     def measure(self, progress: Progress) -> Result:
         rho = 0.98 * np.exp(-3.0 * np.arange(self.modes) / self.modes)

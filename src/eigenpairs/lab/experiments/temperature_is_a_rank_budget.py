@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from eigenpairs._validate import whole_number
 from eigenpairs.lab.experiment import Experiment, Progress
 from eigenpairs.lab.figure import Panel, Series
 from eigenpairs.lab.gaussian_pairs import adam_on_fresh_pairs, gaussian_pairs, info_nce
@@ -47,11 +48,8 @@ class TemperatureIsARankBudget(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
-        if self.modes < 16 or self.n_pairs < 64 or self.steps < 1:
-            raise ValueError(
-                f"modes = {self.modes}, n_pairs = {self.n_pairs}, steps = {self.steps}: "
-                "need modes >= 16, n_pairs >= 64, steps >= 1"
-            )
+        for name, least in (("modes", 16), ("n_pairs", 64), ("steps", 1), ("seed", 0)):
+            whole_number(getattr(self, name), name, least)
 
     def measure(self, progress: Progress) -> Result:
         rho = 0.95 * np.exp(-0.04 * np.arange(self.modes))
