@@ -17,7 +17,8 @@ def run(request):
     X = np.concatenate([source + 0.4 * rng.standard_normal((80, 6)) for _ in range(2)])
     return ep.deep.train(
         X, request.param, relation=ep.Relation.from_views(80, 2), labels=np.arange(160) % 3, epochs=3, batch_size=40,
-        encoder={"name": "mlp", "hidden": [16], "n_features": 8}, projector={"hidden": [16], "n_outputs": 8}, certificate_every=2, rows=80, progress=False,
+        encoder={"name": "mlp", "hidden": [16], "n_features": 8}, projector={"hidden": [16], "n_outputs": 8},
+        certificate_every=2, rows=80, progress=False,
     )  # fmt: skip
 
 
