@@ -4,7 +4,7 @@
 #   VENV=.venv       the environment; with one elsewhere, the checkout itself may be read-only
 #   TORCH=auto       auto: a CPU build of torch, never a surprise of several gigabytes; any: whatever build comes;
 #                    none: leave torch out
-#   ARGS=            more arguments for `demo` or `test`, such as ARGS="-k vicreg"
+#   ARGS=            more arguments for `demo` or `test`, such as ARGS="-k vicreg", or ARGS="-n 0 --pdb" for one process
 #   DOCS=build/docs  where `docs` writes
 #   EIGENPAIRS_REQUIRE_ALL=1   an extra that cannot be installed is an error; otherwise `test` goes on without it
 
@@ -59,7 +59,7 @@ test: $(EXTRAS)  ## all tests and doctests, on the sources as they are
 	@mkdir -p "$(CACHE)"
 	@left_out=; grep -qx complete $(EXTRAS) || left_out='--ignore=src/eigenpairs/deep --ignore-glob=*/objective/torch_*.py'; \
 	$(ON_SOURCES) $(ONE_THREAD) HYPOTHESIS_STORAGE_DIRECTORY="$(CACHE)/hypothesis" \
-	$(BIN)/python -m pytest -o cache_dir="$(CACHE)/pytest" $$left_out $(ARGS)
+	$(BIN)/python -m pytest -o cache_dir="$(CACHE)/pytest" --numprocesses=auto --maxprocesses=8 $$left_out $(ARGS)
 
 search: override ARGS := -m hypothesis --hypothesis-profile=default $(ARGS)
 search: test  ## the property tests on examples that are new in every run

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eigenpairs.lab import run
+from eigenpairs.lab import penalised_trace, run
 from eigenpairs.lab.experiments import coherence, completion, trace_maximisation
 from eigenpairs.objective import VICReg
 
@@ -34,6 +34,34 @@ class TestTraceMaximisation:
         monkeypatch.setattr(VICReg, "gains", lambda self, rho: np.maximum(1 - (1 - rho) / (2 * self.variance), 0))
         outcome = run("trace-maximisation", **TRACE)
         assert failed(outcome) == ["trace of VICReg, the weight furthest from the formula"]
+
+    @pytest.mark.parametrize("name", list(trace_maximisation.LOSSES))
+    def test_a_price_a_little_off_is_found_out(self, name, monkeypatch):
+        objective, price = trace_maximisation.LOSSES[name]
+
+        def dearer(S, M):
+            value, in_S, in_M = price(S, M)
+            return value - 0.001 * np.trace(M), in_S, in_M
+
+        monkeypatch.setattr(trace_maximisation, "LOSSES", {name: (objective, dearer)})
+        assert f"{name}: random rows, against the penalised trace" in failed(run("trace-maximisation", **TRACE))
+
+    @pytest.mark.parametrize("name", list(trace_maximisation.LOSSES))
+    def test_gradients_of_prices_are_those_of_their_values(self, name):
+        rng = np.random.default_rng(0)
+        root = rng.standard_normal((7, 7))
+        W, Y, price = root + root.T, rng.standard_normal((7, 3)) / 3, trace_maximisation.LOSSES[name][1]
+        gradient, h = penalised_trace.charged(price, W, Y)[1], 1e-6
+        for at in np.ndindex(Y.shape):
+            step = np.zeros_like(Y)
+            step[at] = h
+            up, down = (penalised_trace.charged(price, W, Y + sign * step)[0] for sign in (1, -1))
+            assert (up - down) / (2 * h) == pytest.approx(gradient[at], rel=1e-5, abs=1e-5), f"{name}, entry {at}"
+
+    @pytest.mark.parametrize("wrong", [{"degree": 0.0}, {"across": 0.5}, {"n_classes": 1}, {"starts": 0}])
+    def test_what_is_not_allowed_is_named(self, wrong):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            trace_maximisation.TraceMaximisation(**wrong)
 
     def test_the_best_step_has_the_smallest_factor(self):
         values = np.array([1.0, 0.9, 0.4, 0.1, -0.5])
@@ -92,7 +120,15 @@ class TestCompletion:
         assert completion.unlinked(ideal, seen) == pytest.approx(0.25)
 
     def test_what_is_not_allowed_is_named(self):
-        for wrong in ({"n": 50}, {"block": 3}, {"links": 0.0}, {"coherence": 1.0}):
+        for wrong in (
+            {"n": 50},
+            {"block": 3},
+            {"links": 0.0},
+            {"coherence": 1.0},
+            {"n": -1},
+            {"draws": 0},
+            {"tol": 0.0},
+        ):
             with pytest.raises(ValueError, match=next(iter(wrong))):
                 completion.Completion(**wrong)
 
@@ -131,6 +167,11 @@ class TestCoherence:
         np.savez(tmp_path / "b.npz", X=np.array([{"a": 1}], dtype=object), y=np.arange(1))
         with pytest.raises(ValueError, match="pickle"):
             coherence.load(str(tmp_path / "b.npz"), 200)
+
+    def test_a_relative_file_is_looked_for_in_the_folder_of_data(self, tmp_path, monkeypatch):
+        np.savez(tmp_path / "a.npz", X=np.ones((3, 4, 4)), y=np.arange(3))
+        monkeypatch.setenv("EIGENPAIRS_DATA", str(tmp_path))
+        assert coherence.load("a.npz", 200)[0].shape == (3, 2, 2, 1)
 
     def test_a_file_that_is_not_there_is_named(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"nowhere\.npz does not exist"):

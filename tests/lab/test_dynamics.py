@@ -8,7 +8,7 @@ from eigenpairs.lab.experiments import directcopy_against_directpred, directset_
 from eigenpairs.lab.experiments.directcopy_against_directpred import DirectcopyAgainstDirectpred
 from eigenpairs.lab.experiments.directset_limits import DirectsetLimits
 from eigenpairs.lab.experiments.weight_decay_is_a_threshold import WeightDecayIsAThreshold
-from eigenpairs.lab.non_contrastive import LinearNetwork, end_of, predictor, product
+from eigenpairs.lab.non_contrastive import LinearNetwork, adrift, end_of, modes_end, predictor, product
 from eigenpairs.objective import DirectSet
 
 
@@ -48,6 +48,37 @@ def test_end_of_a_flow_known_in_closed_form():
     for uncoupled in (False, True):
         found = end_of(lambda x: x * (1 - x), start, 2.0, uncoupled)
         np.testing.assert_allclose(found, start * np.e**2 / (1 - start + start * np.e**2), rtol=1e-7)
+
+
+def test_the_flow_of_a_normalised_predictor_is_the_gradient_of_the_cosine_with_predictor_and_target_held():
+    """Against finite differences of minus the cosine whose norms are at their means."""
+    rng = np.random.default_rng(1)
+    d = 3
+    root = rng.standard_normal((d, 3 * d))
+    second, cross = root @ root.T / 9, root[:, :d] @ root[:, :d].T / 9
+    W = rng.standard_normal((d, d))
+    for norm in ("spectral", "frobenius"):
+        net = LinearNetwork(cross, second, 0.5, 0.1, 0.2, norm, "cosine")
+        P = predictor(W @ second @ W.T, 0.5, 0.1, norm)
+
+        def loss(x, P=P):
+            made = P @ x.reshape(d, d)
+            sizes = np.trace(made @ second @ made.T) * np.trace(W @ second @ W.T)
+            return -np.trace(made @ cross @ W.T) / np.sqrt(sizes) + 0.1 * np.sum(x * x)
+
+        x, h = W.ravel(), 1e-5
+        slope = np.array([(loss(x + h * e) - loss(x - h * e)) / (2 * h) for e in np.eye(len(x))])
+        np.testing.assert_allclose(net.rate(W[None]).ravel(), -slope, atol=1e-6, err_msg=f"{norm}: no such gradient")
+
+
+@pytest.mark.parametrize("criterion", ["l2", "cosine"])
+@pytest.mark.parametrize("norm", ["spectral", "frobenius"])
+def test_modes_flow_as_a_diagonal_matrix_does(criterion, norm):
+    rho = np.array([0.9, 0.6, 0.2])
+    net = LinearNetwork(np.diag(rho), np.eye(3), 0.5, 0.1, 0.05, norm, criterion)
+    start = np.array([0.3, 0.8, 0.5])
+    whole = np.diag(net.end_of_shape(np.diag(start), 4.0)[0])
+    np.testing.assert_allclose(modes_end(net, start, 4.0), whole, atol=1e-6, err_msg="two flows of one network differ")
 
 
 # ---------------------------------------------------------- directset-limits
@@ -134,15 +165,47 @@ def eps_too_large(self, rho):
     return OF_NORM_ONE(larger, rho)
 
 
-def edge_of_the_papers_coordinates(self, norm, eta):
-    return 1 / (4 * eta) - 1 if norm == "none" else DROPPED_FROM(self, norm, eta)
+def edge_of_the_papers_coordinates(self, loss, norm, eta):
+    return 1 / (4 * eta) - 1 if norm == "none" else DROPPED_FROM(self, loss, norm, eta)
 
 
-OF_NORM_ONE, DROPPED_FROM = DirectSet._of_norm_one, WeightDecayIsAThreshold.dropped_from
+def half_the_edge_of_the_frobenius_norm(self, loss, norm, eta):
+    edge = DROPPED_FROM(self, loss, norm, eta)
+    return edge / 2 if (loss, norm) == ("cosine", "frobenius") else edge
+
+
+def threshold_in_the_cosine(self, rho, loss, norm, eta, alpha=1.0):
+    """As if weight decay dropped features there too."""
+    gains = LAW(self, rho, loss, norm, eta, alpha)
+    return np.where(rho > 2 * np.sqrt(eta), gains, 0.0) if norm != "none" else gains
+
+
+def sizes_that_hold(rho, alpha, eps, norm):
+    """r as without the 1 of the largest entry."""
+    shape, r = adrift(rho, alpha, eps, norm)
+    return shape, 0.98 * r
+
+
+def eps_once(rho, alpha, eps, norm):
+    return adrift(rho, alpha, 1.02 * eps, norm)
+
+
+OF_NORM_ONE, LAW = DirectSet._of_norm_one, WeightDecayIsAThreshold.law
+DROPPED_FROM = WeightDecayIsAThreshold.dropped_from
 BROKEN_THRESHOLD = {
     "a root with 4.02 eta": (DirectSet, "_absolute", wrong_root, "L2: largest"),
     "shapes proportional to rho": (DirectSet, "_relative_to_largest", blind_to_eps, "cosine, spectral norm: largest"),
-    "eps off by 2 %": (DirectSet, "_of_norm_one", eps_too_large, "cosine, Frobenius"),
+    "eps off by 2 %": (DirectSet, "_of_norm_one", eps_too_large, "cosine, Frobenius norm: largest"),
+    "half the threshold in the Frobenius norm": (
+        WeightDecayIsAThreshold, "dropped_from", half_the_edge_of_the_frobenius_norm, "cosine, Frobenius norm: cells",
+    ),
+    "weight decay as a threshold of every model": (
+        WeightDecayIsAThreshold, "law", threshold_in_the_cosine, "descent: features",
+    ),
+    "a rate of the weights off by 2 %": (
+        weight_decay_is_a_threshold, "adrift", sizes_that_hold, "whole matrices, L2",
+    ),
+    "eps off by 2 % under the L2 loss": (weight_decay_is_a_threshold, "adrift", eps_once, "whole matrices, normalised"),
     "the threshold of other coordinates": (
         WeightDecayIsAThreshold, "dropped_from", edge_of_the_papers_coordinates, "L2: cells",
     ),
@@ -198,9 +261,9 @@ def test_broken_methods_fail(deep, monkeypatch):
     monkeypatch.setattr(DirectcopyAgainstDirectpred, "methods", intact)
     monkeypatch.setattr(direct._SetPredictor, "set_predictor", decomposed)
     failed = failing("directcopy-against-directpred", **(PREDICTORS | {"dimension": 256}))
-    for seen in ("update of the predictor", "collapse alarm, DirectCopy, no stop-gradient"):
+    for seen in ("update of the predictor", "DirectPred's update", "collapse alarm, DirectCopy, no stop-gradient"):
         assert any(sentence.startswith(seen) for sentence in failed), f"unnoticed: {seen}"
-    assert len(failed) == 2, f"what was not broken fails: {failed}"
+    assert len(failed) == 3, f"what was not broken fails: {failed}"
 
 
 def test_images_that_are_not_there_are_no_failure(deep):

@@ -36,7 +36,11 @@ def end_of(rate: Callable[[np.ndarray], np.ndarray], start: Any, time: float, un
     return found.y[:, -1].reshape(start.shape)
 
 
-SIZES: dict[str, Callable[[np.ndarray], Any]] = {"none": lambda values: 1.0, "spectral": np.max, "frobenius": np.linalg.norm}
+SIZES: dict[str, Callable[[np.ndarray], Any]] = {
+    "none": lambda values: 1.0,
+    "spectral": np.max,
+    "frobenius": np.linalg.norm,
+}
 """What eigenvalues of F are divided by."""
 
 
@@ -84,14 +88,15 @@ class LinearNetwork:
         return W.T @ W
 
     def end_of_shape(self, W: np.ndarray, time: float) -> tuple[np.ndarray, float]:
-        """(d, d) W^T W over its norm at the end of the flow from W, and d log|W| / dt there.
+        """(d, d) W^T W over its norm at the end of the flow from W, for a normalised F; and d log|W| / dt there.
 
         W is held as its direction and the logarithm of its size, and so keeps its digits where it vanishes or explodes.
         """
 
         def rate(state: np.ndarray) -> np.ndarray:
-            V, size = state[:-1].reshape(W.shape), np.exp(state[-1])
+            V = state[:-1].reshape(W.shape)
             V = V / np.linalg.norm(V)  # else rounding in its length would grow
+            size = np.exp(state[-1]) if self.criterion == "cosine" else 1.0  # the L2 flow is proportional to it
             turn = self.rate(size * V[None])[0] / size
             along = np.sum(turn * V)
             return np.append(turn - along * V, along)
@@ -145,6 +150,9 @@ class LinearNetwork:
             P = predictor(F, self.alpha, self.eps, self.norm)
             gradient = P.T @ (slope(f @ P.T, g).T @ x + slope(g @ P.T, f).T @ y) / (2 * len(x))
             W = W - lr * (gradient + self.weight_decay * W)
+            if self.criterion == "l2" and self.norm != "none":  # each step is proportional to W, which would vanish
+                size = np.linalg.norm(W)
+                W, F = W / size, F / size**2
             if 2 * step >= steps:
                 moment = W.T @ W
                 total += moment / SIZES[self.norm](np.linalg.eigvalsh(moment))
@@ -162,27 +170,33 @@ def modes_end(net: LinearNetwork, start: np.ndarray, time: float) -> np.ndarray:
     """F per mode, or over its norm, at the end of the flow of a diagonal W (many modes) with diagonal C and S = I."""
     rho = np.diag(net.cross)
 
+    def shape(log: np.ndarray) -> tuple[np.ndarray, float]:
+        """F over a square, and this square: the largest entry wherever F is normalised."""
+        most = float(np.max(log)) if net.norm != "none" else 0.0
+        return np.exp(2 * (log - most)), np.exp(2 * most) if net.criterion == "cosine" else 1.0
+
     def rate(log: np.ndarray) -> np.ndarray:
-        F = np.exp(2 * log)
+        F, square = shape(log)
         p = (F / SIZES[net.norm](F)) ** net.alpha + net.eps
         if net.criterion == "l2":
             return p * (rho - p) - net.weight_decay
         length = np.sum(p * p * F)
-        return p * (rho - np.sum(p * rho * F) / length * p) / np.sqrt(length * np.sum(F)) - net.weight_decay
+        pull = np.sum(p * rho * F) / length
+        return p * (rho - pull * p) / (square * np.sqrt(length * np.sum(F))) - net.weight_decay
 
-    log = end_of(rate, np.log(start), time, uncoupled=net.norm == "none" and net.criterion == "l2")
-    if net.norm != "none":
-        log = log - log.max()
-    F = np.exp(2 * log)
+    uncoupled = net.norm == "none" and net.criterion == "l2"
+    F, _ = shape(end_of(rate, np.log(start), time, uncoupled))
     return F / SIZES[net.norm](F)
 
 
 def adrift(rho: np.ndarray, alpha: float, eps: float, norm: str) -> tuple[np.ndarray, float]:
     """Shape F/|F| of the L2 loss with a normalised F, and the rate r at which log|W| grows before weight decay.
 
-    w' = w (p rho - p^2 - eta) has no equation for the size of w. A shape that stays has one rate r for all living modes:
-    p is the larger root of p^2 - rho p + r = 0, the law of the unnormalised model with r in the place of eta, and r is
-    what makes |F/|F|| one. eta only sets the pace. With the spectral norm r = (1 + eps)(rho_1 - 1 - eps) <= -eps < 0.
+    w' = w (p rho - p^2 - eta) has no equation for the size of w. A shape that stays has one rate r for all living
+    modes: p is the larger root of p^2 - rho p + r = 0, the law of the unnormalised model with r in the place of eta,
+    and r is what makes |F/|F|| one. eta does not change the shape. With the spectral norm r = (1 + eps)(rho_1 - 1 -
+    eps) <= -eps (1 + eps) <= 0: no mode dies, and weights vanish. With the Frobenius norm |F/|F|| may jump over one
+    at an r = rho_k^2 / 4 (eps < rho_k / 2); then there is no such shape, and what is given has another norm.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ import numpy as np
 import scipy.linalg
 from scipy.stats import spearmanr
 
+from eigenpairs._validate import whole_number
 from eigenpairs.diagnose import diagnose, linear_probe_accuracy, split_by_source
 from eigenpairs.features import Kernel, Linear
 from eigenpairs.lab.experiment import Experiment, Progress
@@ -41,10 +43,10 @@ class Coherence(Experiment):
     leverage 1/n_c at every row of class c.
 
     Setting: scikit-learn's digits, and any `sets` given as .npz files of images X (n, height, width[, channels]) and
-    labels y. Embeddings of several widths: columns, principal components, random functions from smooth to steep, and
-    the exact optima of objectives on augmented views (three strengths, wrong pairs, linear and kernel classes).
-    Coherence (n/r) max_i |U_i|^2 on the rows that logistic regression is fitted to; accuracy on the
-    held-out 30 %.
+    labels y, relative ones in the folder EIGENPAIRS_DATA. Embeddings of several widths: columns, principal components,
+    random functions from smooth to steep, and the exact optima of objectives on augmented views (three strengths, wrong
+    pairs, linear and kernel classes). Coherence (n/r) max_i |U_i|^2 on the rows that logistic regression is fitted to;
+    accuracy on the held-out 30 %.
 
     Expected: stated before any run, a mean Spearman correlation of -0.3 or below between coherence and accuracy, over
     all embeddings and among those of equal width alike. Our own benchmark of metrics found no such thing, so "fails" is
@@ -61,9 +63,12 @@ class Coherence(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
-        if self.rows < 200 or not all(1 <= width <= 60 for width in self.widths) or len(self.widths) < 1:
-            raise ValueError(f"rows = {self.rows}, widths = {self.widths}: give 200 rows or more, widths from 1 to 60")
-        if isinstance(self.sets, str) or not self.sets:
+        whole_number(self.rows, "rows", 200)
+        if not self.widths:
+            raise ValueError(f"widths = {self.widths!r}: give a tuple of whole numbers from 1 to 60")
+        if max(whole_number(width, "widths", 1) for width in self.widths) > 60:
+            raise ValueError(f"widths = {self.widths}: give whole numbers from 1 to 60")
+        if not self.sets:
             raise ValueError(f"sets = {self.sets!r}: give a tuple of digits and .npz files with arrays X and y")
         if not -1 < self.correlation < 0:
             raise ValueError(f"correlation = {self.correlation}: the claim is about a negative one, above -1")
@@ -158,9 +163,13 @@ def load(name: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
 
         X, y = load_digits(return_X_y=True)
         return X[:rows].reshape(-1, 8, 8, 1), y[:rows]
-    if not Path(name).is_file():
-        raise FileNotFoundError(f"sets: {name} does not exist; give digits, or .npz files with arrays X and y")
-    with np.load(name, allow_pickle=False) as held:
+    path = Path(os.environ.get("EIGENPAIRS_DATA", ""), name)
+    path = path if path.is_file() else Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"sets: {name} does not exist, nor in the folder EIGENPAIRS_DATA; give digits, or .npz files with X and y"
+        )
+    with np.load(path, allow_pickle=False) as held:
         if not {"X", "y"} <= set(held.files):
             raise ValueError(f"sets: {name} holds {', '.join(held.files)}; give images as X and labels as y")
         images, y = held["X"], held["y"]

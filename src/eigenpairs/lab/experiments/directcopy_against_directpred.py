@@ -24,19 +24,21 @@ DYING = ("no predictor", "DirectCopy, no stop-gradient", "linear predictor, no s
 class DirectcopyAgainstDirectpred(Experiment):
     """A predictor copied from the second moment does what one set by its eigenvectors does, for the price of a copy.
 
-    Claim: DirectCopy is as accurate as DirectPred; it needs no eigendecomposition, so that setting the predictor
-    costs O(d^2) in place of O(d^3). Without predictor or without stop-gradient representations collapse.
+    Claim: DirectCopy is as accurate as DirectPred, within .05; it needs no eigendecomposition, so that setting the
+    predictor costs less, by a factor that grows with d. With neither a predictor nor a moving average (EMA) of the
+    network as target, or without stop-gradient, representations collapse.
 
-    Source: Wang, Chen, Du & Tian 2021 (arXiv 2110.04947) and Tian, Chen & Ganguli 2021 (arXiv 2102.06810); small
-    images and a small network, in the spirit of their experiments and no reproduction of their tables.
+    Source: Wang, Chen, Du & Tian 2021 (arXiv 2110.04947) and Tian, Chen & Ganguli 2021 (arXiv 2102.06810); small images
+    and a small network, in the spirit of their experiments and no reproduction of their tables.
 
     Setting: 8 x 8 digits, random crops as views, a small convolutional network; nearest neighbours of the frozen
-    features on held-out images; the collapse alarm at the end. The update of the predictor alone (no second moment)
-    is timed on one thread, in seconds of that thread: the least of several, the two methods in turn.
+    features on held-out images; the collapse alarm at the end. The update of the predictor alone (no second moment) is
+    timed on one thread, in seconds of that thread: the least of several, the two methods in turn.
 
-    Expected: DirectCopy no worse than DirectPred by three standard errors of the test set; its update at most 5 %
-    of DirectPred's at d = 1024; the alarm rings without predictor (and no EMA) and without stop-gradient, and never
-    for DirectCopy or DirectPred, with or without EMA or weight decay.
+    Expected: DirectCopy at most .05 below DirectPred; its update at most 5 % of DirectPred's at d = 1024, and the ratio
+    of the two costs at least twice that at d / 8 (8 times if they grew as d^3 and d^2); the alarm rings without
+    predictor (and no EMA) and without stop-gradient, and never for DirectCopy or DirectPred, with or without EMA or
+    weight decay. Without predictor but with EMA nothing is promised, and what happens is told.
 
     Parameters
     ----------
@@ -73,6 +75,8 @@ class DirectcopyAgainstDirectpred(Experiment):
     repeats: int = 7
 
     def validate(self) -> None:
+        if real_number(self.momentum, "momentum", 0.0) >= 1:
+            raise ValueError(f"momentum = {self.momentum} is too large; give a number from 0, below 1")
         for name, least in (("rows", 4), ("width", 1), ("epochs", 1), ("batch_size", 2), ("seeds", 1), ("repeats", 1)):
             whole_number(getattr(self, name), name, least)
         whole_number(self.dimension, "dimension", 64)
@@ -93,23 +97,29 @@ class DirectcopyAgainstDirectpred(Experiment):
             torch.set_num_threads(threads)
         accuracy = {name: [run[0] for run in found] for name, found in runs.items()}
         alarms = {name: float(np.mean([run[1] for run in found])) for name, found in runs.items()}
+        trained = {name: float(np.mean([run[2] for run in found])) for name, found in runs.items()}
         mean = {name: float(np.mean(found)) for name, found in accuracy.items()}
         copy, pred = mean["DirectCopy"], mean["DirectPred"]
-        noise = 3 * np.sqrt(2 * pred * (1 - pred) / len(data[1]))
         powers = {name: float(np.polyfit(np.log(sizes), np.log(found), 1)[0]) for name, found in seconds.items()}
-        ratio = seconds["DirectCopy"][-1] / seconds["DirectPred"][-1]
+        ratios = np.divide(seconds["DirectPred"], seconds["DirectCopy"])
         rung = sum(alarms[name] for name in LIVING)
         checks = [
-            Check("nearest neighbours, DirectCopy against DirectPred", copy, pred, noise, "at least"),
+            Check("nearest neighbours, DirectCopy against DirectPred", copy, pred, 0.05, "at least"),
             Check(
-                f"update of the predictor at d = {sizes[-1]}, DirectCopy over DirectPred", ratio, 0.05, 0.0, "at most"
+                f"update of the predictor at d = {sizes[-1]}, DirectCopy over DirectPred",
+                1 / ratios[-1], 0.05, 0.0, "at most",
+            ),
+            Check(
+                f"DirectPred's update over DirectCopy's: ratio at d = {sizes[-1]} over that at {sizes[0]}",
+                ratios[-1] / ratios[0], 2.0, 0.0, "at least",
             ),
             *[Check(f"collapse alarm, {name}", alarms[name], 1.0) for name in DYING],
             Check("collapse alarms, DirectCopy and DirectPred in every setting", rung, 0.0),
-        ]
-        return Result(checks, _figures(accuracy, sizes, seconds), self.notes(mean, alarms, seconds, powers))
+        ]  # fmt: skip
+        figures = _figures(accuracy, trained, sizes, seconds)
+        return Result(checks, figures, self.notes(mean, trained, alarms, seconds, powers))
 
-    def notes(self, mean: dict, alarms: dict, seconds: dict, powers: dict) -> list[str]:
+    def notes(self, mean: dict, trained: dict, alarms: dict, seconds: dict, powers: dict) -> list[str]:
         """What a reader should know besides."""
         told = "; ".join(
             f"{name} {share:.3f}{' (collapsed)' if alarms.get(name) else ''}" for name, share in mean.items()
@@ -120,7 +130,10 @@ class DirectcopyAgainstDirectpred(Experiment):
         return [
             f"Nearest neighbours: {told}.",
             "Where projections have collapsed, features still tell digits apart: the alarm looks at projections too.",
-            "A target network without a predictor collapses more slowly; in a short run the alarm need not ring.",
+            f"Seconds of training: {'; '.join(f'{name} {found:.3g}' for name, found in trained.items())}.",
+            f"No predictor, EMA: after {self.epochs} epochs the alarm has rung in "
+            f"{alarms.get('no predictor, EMA', 0):.0%} of the runs. A moving average slows collapse; a run of this "
+            "length does not tell whether it prevents it.",
             f"Update at the largest d: {times}.",
         ]
 
@@ -165,33 +178,38 @@ class DirectcopyAgainstDirectpred(Experiment):
         order = np.random.default_rng(0).permutation(len(every))
         return every.subset(order[: self.rows]), every.subset(order[self.rows :][: self.rows])
 
-    def train_all(self, train: Any, test: Any, progress: Progress) -> dict[str, list[tuple[float, bool]]]:
-        """(nearest neighbours, alarm) of every method and seed."""
+    def train_all(self, train: Any, test: Any, progress: Progress) -> dict[str, list[tuple[float, bool, float]]]:
+        """(nearest neighbours, alarm, seconds) of every method and seed."""
         methods = self.methods()
-        found: dict[str, list[tuple[float, bool]]] = {name: [] for name in methods}
+        found: dict[str, list[tuple[float, bool, float]]] = {name: [] for name in methods}
+        self.train(next(iter(methods.values())), train, test, 0, epochs=1)  # what only the first training costs
         for seed in range(self.seeds):
             for at, (name, method) in enumerate(methods.items()):
                 found[name].append(self.train(method, train, test, seed))
                 progress((seed + (at + 1) / len(methods)) / (self.seeds + 0.1))
         return found
 
-    def train(self, method: Any, train: Any, test: Any, seed: int) -> tuple[float, bool]:
-        """Accuracy of nearest neighbours on the test images, and whether the alarm rings at the end."""
+    def train(
+        self, method: Any, train: Any, test: Any, seed: int, epochs: int | None = None
+    ) -> tuple[float, bool, float]:
+        """Accuracy of nearest neighbours on test images, whether the alarm rings at the end, seconds of training."""
         from eigenpairs import deep
         from eigenpairs.deep import views
         from eigenpairs.diagnose import knn_accuracy
 
         crop = views.Chain([views.RandomResizedCrop(train.shape[-1], scale=(0.5, 1.0))])
         chain = "byol-cifar" if train.shape[0] == 3 else crop
+        start = time.process_time()
         run = deep.train(
             train, method, encoder={"name": "conv-net", "width": self.width, "n_features": 16 * self.width},
             projector={"hidden": [8 * self.width], "n_outputs": 32}, views=chain,
-            epochs=self.epochs, batch_size=self.batch_size, optimizer="sgd", lr=self.lr, every=self.epochs,
+            epochs=epochs or self.epochs, batch_size=self.batch_size, optimizer="sgd", lr=self.lr, every=self.epochs,
             certificate_every=0, rows=400, seed=seed, threads=1, device="cpu", progress=False,
         )  # fmt: skip
-        name = next(iter(train.labels))
+        took, name = time.process_time() - start, next(iter(train.labels))
         bank, held = run.transform(train), run.transform(test)
-        return knn_accuracy(bank, train.labels[name], held, test.labels[name], 20, "cosine"), run.history[-1]["alarm"]
+        accuracy = knn_accuracy(bank, train.labels[name], held, test.labels[name], 20, "cosine")
+        return accuracy, run.history[-1]["alarm"], took
 
     # ------------------------------------------------------------ what is timed
 
@@ -221,7 +239,9 @@ def _seconds(update: Any) -> float:
     return max(time.thread_time() - start, 1e-9)
 
 
-def _figures(accuracy: dict[str, list[float]], sizes: np.ndarray, seconds: dict[str, list[float]]) -> list[Panel]:
+def _figures(
+    accuracy: dict[str, list[float]], trained: dict[str, float], sizes: np.ndarray, seconds: dict[str, list[float]]
+) -> list[Panel]:
     names = list(accuracy)
     bars = [Series("nearest neighbours", names, [float(np.mean(found)) for found in accuracy.values()], "bars")]
     times = []
@@ -233,5 +253,6 @@ def _figures(accuracy: dict[str, list[float]], sizes: np.ndarray, seconds: dict[
         ]
     return [
         Panel("What is lost with each part", "method", "accuracy", bars),
+        Panel("What training costs", "method", "seconds", [Series("seconds", names, list(trained.values()), "bars")]),
         Panel("Setting the predictor: copy and eigendecomposition", "d", "seconds", times, log_x=True, log_y=True),
     ]

@@ -33,7 +33,7 @@ class DirectsetLimits(Experiment):
     Source: Wang, Chen, Du & Tian 2021 (arXiv 2110.04947), the limits of DirectSet(alpha) and the initial barrier;
     exact limits with eps and the law of deep linear networks are ours. Settings in the spirit of the paper.
 
-    Setting: the flow of a whole matrix W, not of its modes, from a random rotation, with whitened views and in the
+    Setting: the flow of a whole matrix W, not of its modes, from a generic start, with whitened views and in the
     paper's coordinates (inputs N(0, I), augmentation variance s_j, F = W W^T); stochastic descent on drawn pairs
     with F as a moving average; the phases from starts at 1 and, with eps, near 0; several layers with weight decay
     on each.
@@ -137,11 +137,11 @@ class DirectsetLimits(Experiment):
     # ------------------------------------------------------------ what is measured
 
     def flow(self, alpha: float, eps: float, layers: int, start: float = 0.95) -> np.ndarray:
-        """F per direction at the end of the flow, from layers that are random rotations times `start`."""
+        """F per direction at the end of the flow, from generic layers of about the size `start`."""
         rng = np.random.default_rng(self.seed)
         modes = rotation(rng, len(RHO))
         net = LinearNetwork(modes * RHO @ modes.T, np.eye(len(RHO)), alpha, eps, self.eta)
-        first = start * np.stack([rotation(rng, len(RHO)) for _ in range(layers)])
+        first = start * np.stack([_generic(rng, len(RHO)) for _ in range(layers)])
         return _diagonal(modes.T @ net.end(first, LONG) @ modes)
 
     def own_flow(self, alpha: float, eps: float) -> np.ndarray:
@@ -151,7 +151,7 @@ class DirectsetLimits(Experiment):
         modes = rotation(rng, d)
         second = modes * (1 + VARIANCES) @ modes.T
         net = LinearNetwork(np.eye(d), second, alpha, eps, self.eta, moment_of_weights=True)
-        return _diagonal(modes.T @ net.end(0.95 * rotation(rng, d)[None], LONG) @ modes)
+        return _diagonal(modes.T @ net.end(0.95 * _generic(rng, d)[None], LONG) @ modes)
 
     def descent(self, alpha: float, eps: float) -> np.ndarray:
         """F per direction after stochastic gradient descent on drawn pairs of views."""
@@ -224,6 +224,11 @@ class DirectsetLimits(Experiment):
             Panel("Both kept, the invariant one, nothing", "weight decay", "augmentation variance", edges, phases),
             Panel("Small starts die without eps (weight decay .2)", "start", "end", starts),
         ]  # fmt: skip
+
+
+def _generic(rng: np.random.Generator, d: int) -> np.ndarray:
+    """A random (d, d) matrix with singular values from .8 to 1.2: no two directions of it start alike."""
+    return rotation(rng, d) * np.linspace(0.8, 1.2, d) @ rotation(rng, d)
 
 
 def _diagonal(F: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from eigenpairs._validate import whole_number
 from eigenpairs.features import Features, Free, Kernel, Linear
 from eigenpairs.lab.closed_forms import covariance, lowest, white
 from eigenpairs.lab.experiment import Experiment, Progress
@@ -61,13 +62,14 @@ class GainCurves(Experiment):
     Claim: in the free, the linear and a kernel class the global minimum of VICReg (both forms), Barlow Twins, spectral
     contrastive, whitening and log-determinant losses is a closed form: gains b_k(rho_k) on the modes of largest rho.
 
-    Source: Balestriero & LeCun 2022 (arXiv 2205.11508) for the least-squares form of VICReg, HaoChen et al. 2021
-    (arXiv 2106.04156) for spectral contrastive; the losses as practised are ours (docs/theory.md, sections 2 to 5).
+    Source: Balestriero & LeCun 2022 (arXiv 2205.11508) for the least-squares form of VICReg, HaoChen et al. 2021 (arXiv
+    2106.04156) for spectral contrastive; the losses as practised are ours (docs/theory.md, sections 2 to 5).
 
     Setting: two views of Gaussian rows, plus nearest neighbours with weight .3, so that degrees differ; all functions
     of the samples, linear functions of the columns, quadratic polynomials of them. L-BFGS from random maps on the loss
-    of the rows, in columns that know nothing of pairs. SimCLR and DirectSet are drawn, not tested: their closed forms
-    are a reference for Gaussian modes and the limit of a dynamics.
+    of the rows, in columns that know nothing of pairs. SimCLR and DirectSet are drawn, not tested here: their closed
+    forms are a reference for Gaussian modes (trained in info-nce-gaussian-optimum and temperature-is-a-rank-budget) and
+    the limit of a dynamics (directset-limits and weight-decay-is-a-threshold).
 
     Expected: descent never gets below the closed form, and reaches it to 1e-6 of its size in every class; the energies
     on the modes are the gains, within .01.
@@ -85,6 +87,8 @@ class GainCurves(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
+        for name in ("n_sources", "n_columns", "width", "starts", "steps"):
+            whole_number(getattr(self, name), name, 1)
         if self.width not in (1, 2, 4, 8, 16):
             raise ValueError(f"width = {self.width}; give 1, 2, 4, 8 or 16, where Barlow Twins is proved exact")
         if not self.width <= self.n_columns < self.n_sources:
