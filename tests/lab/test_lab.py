@@ -143,6 +143,7 @@ def test_bars_over_names_are_drawn_and_told(tmp_path):
         ({"noise": float("nan")}, "noise = nan is not allowed; give a finite number"),
         ({"noise": "x"}, "noise = 'x' is not a number"),
         ({"correlations": "0.9"}, "correlations = '0.9' is not an object of the right kind; give for instance a tuple"),
+        ({"correlations": ()}, r"correlations = \(\) is empty"),
         ({"correlations": (0.9, "x")}, r"correlations\[1\] = 'x' is not a number"),
     ],
 )

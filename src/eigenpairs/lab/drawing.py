@@ -53,5 +53,5 @@ def _draw_one(panel: Panel, ax: Any) -> None:
         ax.set_xscale("log")
     if panel.log_y:
         ax.set_yscale("log")
-    if panel.series:
+    if len(panel.series) > 1:
         ax.legend(fontsize="small")

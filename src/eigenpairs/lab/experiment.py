@@ -73,5 +73,7 @@ def _check_kind(value: Any, name: str, kind: str) -> None:
         an_instance(value, str, name, "a text")
     else:
         inner = kind.removeprefix("tuple[").removesuffix(", ...]")
-        for at, entry in enumerate(an_instance(value, tuple, name, f"a tuple of {inner}")):
+        if not an_instance(value, tuple, name, f"a tuple of {inner}"):
+            raise ValueError(f"{name} = () is empty; give a tuple of {inner} with one entry or more")
+        for at, entry in enumerate(value):
             _check_kind(entry, f"{name}[{at}]", inner)

@@ -254,5 +254,5 @@ def _figures(
     return [
         Panel("What is lost with each part", "method", "accuracy", bars),
         Panel("What training costs", "method", "seconds", [Series("seconds", names, list(trained.values()), "bars")]),
-        Panel("Setting the predictor: copy and eigendecomposition", "d", "seconds", times, log_x=True, log_y=True),
+        Panel("Setting the predictor", "d", "seconds", times, log_x=True, log_y=True),
     ]

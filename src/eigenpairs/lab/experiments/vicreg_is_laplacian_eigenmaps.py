@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from eigenpairs._validate import whole_number
 from eigenpairs.features import Free
 from eigenpairs.lab.classical import Classical, Setting, UniformVICReg, least_squares, practised, weight_that_keeps
 from eigenpairs.lab.closed_forms import largest_sine
@@ -47,6 +48,7 @@ class VicregIsLaplacianEigenmaps(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
+        whole_number(self.k, "k", 1)
         if not 1 <= self.kept < self.width < self.n_samples:
             raise ValueError(f"kept = {self.kept}, width = {self.width}, n_samples = {self.n_samples} must rise")
 

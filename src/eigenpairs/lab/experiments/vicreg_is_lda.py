@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from eigenpairs._validate import real_number
 from eigenpairs.lab.classical import Classical, Setting, least_squares, practised
 from eigenpairs.lab.closed_forms import largest_sine, leading, lowest, variances, white
 from eigenpairs.lab.experiment import Experiment, Progress
@@ -47,6 +48,7 @@ class VicregIsLda(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
+        real_number(self.noise, "noise", 0.0, above=True)
         if not 3 <= self.n_classes <= 10:
             raise ValueError(
                 f"n_classes = {self.n_classes}; there are digits 0 to 9, and two classes have one discriminant"

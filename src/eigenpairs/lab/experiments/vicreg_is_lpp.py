@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from eigenpairs._validate import whole_number
 from eigenpairs.lab.classical import Classical, Setting, UniformVICReg, least_squares, practised, weight_that_keeps
 from eigenpairs.lab.closed_forms import largest_sine, white
 from eigenpairs.lab.experiment import Experiment, Progress
@@ -48,6 +49,7 @@ class VicregIsLpp(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
+        whole_number(self.k, "k", 1)
         if not 1 <= self.kept < self.width < self.n_inputs <= 60 < self.n_samples <= 1797:
             raise ValueError(
                 f"kept = {self.kept}, width = {self.width}, n_inputs = {self.n_inputs}, n_samples = {self.n_samples}: "
