@@ -64,7 +64,7 @@ def row(name: str, method: object, train: object, test: object, epochs: int, see
     speed = np.median([record["images_per_second"] for record in run.history])
     print(
         f"{name:28s} seed {seed}  kNN {found['knn']:.3f}  ridge {found['ridge']:.3f}  RankMe {last['rankme']:.0f} / "
-        f"{last['rankme_projection']:.0f}  alarm {'yes' if last['alarm'] else 'no'}  {speed:,.0f} views/s  "
+        f"{last['rankme_projection']:.0f}  alarm {'yes' if last['alarm'] else 'no'}  {speed:,.0f} images/s  "
         f"{seconds:.0f} s{gap}",
         flush=True,
     )

@@ -77,6 +77,11 @@ def check_free(path: str | os.PathLike, overwrite: bool = False) -> None:
     check_folder(path, overwrite, only={CARD, TENSORS})
 
 
+def is_run(path: str | os.PathLike) -> bool:
+    """Whether the folder is that of a training run (`eigenpairs.deep`) and no model."""
+    return (Path(path) / RUN_CARD).is_file()
+
+
 def load(path: str | os.PathLike) -> Any:
     """The model that `save` wrote to the folder `path`, or the `Run` that `deep.train` did.
 
@@ -96,7 +101,7 @@ def load(path: str | os.PathLike) -> Any:
     """
     from safetensors.numpy import load as from_bytes
 
-    if (Path(path) / RUN_CARD).is_file():
+    if is_run(path):
         from eigenpairs.deep import load_run
 
         return load_run(path)

@@ -117,13 +117,18 @@ def test_an_error_before_the_first_checkpoint_leaves_no_run(tmp_path):
 
     def breaks(x, generator):
         calls.append(len(x))
-        if len(calls) > 3:
+        if len(calls) > 5:  # two looks at each view come before the first epoch
             raise RuntimeError("no such file")
         return x + 0.1, {}
 
     with pytest.raises(RuntimeError, match="no such file"):
         ep.deep.train(X, views=breaks, out=tmp_path / "run", epochs=1, **SMALL)
     assert not (tmp_path / "run").exists(), "the next attempt is refused: there is a run"
+    ep.deep.train(X, epochs=1, views=lambda x, generator: (x + 0.1, {}), out=tmp_path / "run", **SMALL)
+    calls.clear()
+    with pytest.raises(RuntimeError, match="no such file"):
+        ep.deep.train(X, views=breaks, out=tmp_path / "run", epochs=1, overwrite=True, **SMALL)
+    assert not (tmp_path / "run").exists(), "what was begun in place of another run blocks its folder"
     with pytest.raises(ValueError, match=r"changes the shape of rows \(\(6,\) becomes \(3,\)\)"):
         ep.deep.train(X, views=lambda x, generator: (x[:, :3], {}), **SMALL)
 

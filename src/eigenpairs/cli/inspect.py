@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +25,9 @@ def inspect(
 
     Example: eigenpairs inspect model/
     """
-    from eigenpairs.storage import RUN_CARD, load, read_card
+    from eigenpairs.storage import is_run, load, read_card
 
-    if (Path(model) / RUN_CARD).is_file():
+    if is_run(model):
         from eigenpairs.deep.run import read_run
 
         inspect_run(read_run(model), as_json)

@@ -50,9 +50,9 @@ def report(
 
 def _loaded(folder: str) -> Any:
     """A model, or the card and curves of a run, which need no network."""
-    from eigenpairs.storage import RUN_CARD, load
+    from eigenpairs.storage import is_run, load
 
-    if not (Path(folder) / RUN_CARD).is_file():
+    if not is_run(folder):
         return load(folder)
     from eigenpairs.deep.run import read_run
 

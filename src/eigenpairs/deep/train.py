@@ -79,7 +79,7 @@ def train(
         Only watched, never used in training; rows without are -1. Sets that label fewer than ten rows are left out,
         with a warning.
     weights : path, optional
-        Folder of another run of the same network, whose last weights are the first ones here.
+        Folder of another run of the same network, or of one of its checkpoints, whose weights are the first ones here.
     out : path, optional
         Folder of the run: `run.json`, `log.jsonl`, the checkpoints `last` and `best`. Without it nothing is written.
     resume : bool, default False
@@ -104,7 +104,7 @@ def train(
     Raises
     ------
     Diverged
-        When the loss or a weight is not finite any more; the last good checkpoint is kept.
+        When the loss, a weight or a feature is not finite any more; the last good checkpoint is kept.
     ValueError, TypeError
         If a setting is unknown or not allowed, or settings do not go together; one line.
 

@@ -68,6 +68,7 @@ class Objective(Parameters, ABC):
 
     def moment_terms(self, moments: Moments) -> dict[str, Array]:
         """The named, weighted parts of the loss, from the moments of an embedding."""
+        # Not abstract: a loss of rows, such as InfoNCE, gives `terms` and `population_loss` in its place.
         raise NotImplementedError(f"{type(self).__name__} is no function of second moments")
 
     def view_terms(self, Z: Array, G: Any) -> dict[str, Array]:

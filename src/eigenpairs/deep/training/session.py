@@ -52,7 +52,7 @@ class Session:
             self._train(first, tensorboard, progress)
         except Diverged:
             raise
-        except Exception:
+        except Exception:  # whatever it is, it is raised again
             self._withdraw()
             raise
         return Run(self.loop.network, self.card, self.history, self.folder, self.loop.method)
@@ -111,6 +111,8 @@ class Session:
         for name in (LAST, BEST):
             for file in (folder / name).glob("*"):
                 file.unlink()
+            if (folder / name).is_dir():
+                (folder / name).rmdir()
         write_card(folder, self.card)
 
     def _same_settings(self, folder: Path) -> None:

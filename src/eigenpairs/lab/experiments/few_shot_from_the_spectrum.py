@@ -50,7 +50,7 @@ class FewShotFromTheSpectrum(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
-        for name, least in (("modes", 10), ("fewest", 4), ("most", 5), ("draws", 100), ("seed", 0)):
+        for name, least in (("modes", 10), ("fewest", 4), ("most", 5), ("draws", 100)):
             whole_number(getattr(self, name), name, least)
         if real_number(self.rest, "rest", 0.0, above=True) >= 1:
             raise ValueError(f"rest = {self.rest} is not allowed; give a number between 0 and 1, a share of a variance")

@@ -56,7 +56,7 @@ class SampleComplexity(Experiment):
     def validate(self) -> None:
         for name in ("noise", "kept_variance", "dropped_variance"):
             real_number(getattr(self, name), name, 0.0, above=True)
-        for name, least in (("d", 1), ("r", 1), ("n_labels", 1), ("sources", 2), ("draws", 50), ("seed", 0)):
+        for name, least in (("d", 1), ("r", 1), ("n_labels", 1), ("sources", 2), ("draws", 50)):
             whole_number(getattr(self, name), name, least)
         if not self.r <= self.d <= self.n_labels - 10:
             raise ValueError(f"r = {self.r}, d = {self.d}, n_labels = {self.n_labels}: need r <= d <= n_labels - 10")

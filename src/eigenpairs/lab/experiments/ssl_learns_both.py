@@ -75,7 +75,7 @@ class SslLearnsBoth(Experiment):
     def validate(self) -> None:
         for name in ("tau", "penalty", "rate"):
             real_number(getattr(self, name), name, 0.0, above=True)
-        least = {"d": 3, "n": 10, "steps": 1, "runs": 1, "taus": 3, "noises": 1, "sweep_runs": 1, "seed": 0}
+        least = {"d": 3, "n": 10, "steps": 1, "runs": 1, "taus": 3, "noises": 1, "sweep_runs": 1}
         for name, minimum in least.items():
             whole_number(getattr(self, name), name, minimum)
 

@@ -48,7 +48,7 @@ class TemperatureIsARankBudget(Experiment):
     seed: int = 0
 
     def validate(self) -> None:
-        for name, least in (("modes", 16), ("n_pairs", 64), ("steps", 1), ("seed", 0)):
+        for name, least in (("modes", 16), ("n_pairs", 64), ("steps", 1)):
             whole_number(getattr(self, name), name, least)
 
     def measure(self, progress: Progress) -> Result:
